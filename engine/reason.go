@@ -1,0 +1,63 @@
+package engine
+
+import "fmt"
+
+// Word is the class of an exit reason. The set is append-only; both sides of
+// a connection use the same words. An unknown word is an error of unknown kind.
+type Word string
+
+// The reasons of OTP, and those that only guests have.
+const (
+	Normal       Word = "normal"       // returned from its entry with exit code 0
+	Shutdown     Word = "shutdown"     // asked to end by its supervisor or node
+	Kill         Word = "kill"         // only as the reason of an exit signal; the victim ends with Killed
+	Killed       Word = "killed"       // ended by a Kill signal, which cannot be trapped
+	NoProc       Word = "noproc"       // there is no such process
+	NoConnection Word = "noconnection" // its node is down, or no connection could be made; it may still live
+
+	Exited  Word = "exited"  // ended itself with Code, never 0
+	Trap    Word = "trap"    // Wasm trap; Detail has the trap and the stack
+	Timeout Word = "timeout" // its wall time limit
+	Memory  Word = "memory"  // its memory limit
+	Fuel    Word = "fuel"    // its fuel limit
+	Stack   Word = "stack"   // its stack limit
+
+	ModuleNotFound Word = "module_not_found" // no such name here, or nobody served its blocks
+	ModuleInvalid  Word = "module_invalid"   // not a module this engine can run
+	EntryNotFound  Word = "entry_not_found"  // the module has no such export, or arguments do not fit it
+	NotGranted     Word = "not_granted"      // it imports what its spec does not grant
+	NotAllowed     Word = "not_allowed"      // the peer's role or origin does not allow it
+	SystemLimit    Word = "system_limit"     // the node's own limit
+	BadArg         Word = "badarg"           // the request itself is wrong
+	LeaderGone     Word = "leader_gone"      // the group leader it was attached to ended
+)
+
+// Reason says why a process ended or a request failed. The zero value is
+// not a reason.
+type Reason struct {
+	Word   Word
+	Code   uint32 // of Exited
+	Detail string // for people; may hold bytes of another node: quote it before printing
+}
+
+// Error makes a Reason usable as an error.
+func (r Reason) Error() string {
+	switch {
+	case r.Word == Exited:
+		return fmt.Sprintf("exited %d", r.Code)
+	case r.Detail != "":
+		return string(r.Word) + ": " + r.Detail
+	}
+	return string(r.Word)
+}
+
+// Is makes errors.Is(err, Reason{Word: w}) match any reason with that word.
+func (r Reason) Is(target error) bool {
+	t, ok := target.(Reason)
+	return ok && t.Word == r.Word && (t.Detail == "" || t == r)
+}
+
+// Reasonf returns a reason with a formatted detail.
+func Reasonf(w Word, format string, args ...any) Reason {
+	return Reason{Word: w, Detail: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,51 @@
+package engine
+
+// Role is a set of roles that a peer holds at this node, by cookie or
+// certificate. The zero value may do nothing.
+type Role uint32
+
+const (
+	RolePeer   Role = 1 << 0 // be a member: messages, monitors, looking
+	RoleUpload Role = 1 << 1 // put modules here
+	RoleRun    Role = 1 << 2 // spawn here
+	RoleLogs   Role = 1 << 3 // read the logs of any process
+	RoleAdmin  Role = 1 << 4 // end any process, stop the node
+)
+
+// OpenRoles is what the cookie gives in open mode.
+const OpenRoles = RolePeer | RoleUpload | RoleRun
+
+// needs is the one table of which role a signal or a call of another node
+// takes. What is not in it is refused.
+var needs = map[string]Role{
+	"signal:spawn":     RoleRun,
+	"signal:down":      RolePeer,
+	"signal:exit":      RolePeer,
+	"signal:exit2":     RolePeer, // and the same origin, or admin
+	"signal:monitor":   RolePeer,
+	"signal:demonitor": RolePeer,
+	"signal:unlink":    RolePeer,
+	"signal:io":        RolePeer, // and the leader's token
+	"signal:reply":     RolePeer,
+
+	"call:ping":           RolePeer,
+	"call:status":         RolePeer,
+	"call:ps":             RolePeer,
+	"call:peers":          RolePeer,
+	"call:kill":           RolePeer, // and the same origin, or admin
+	"call:stop":           RolePeer, // and the same origin, or admin
+	"call:module.ls":      RolePeer,
+	"call:module.inspect": RolePeer,
+	"call:module.get":     RolePeer,
+	"call:module.add":     RoleUpload,
+	"call:module.rm":      RoleUpload, // and the same origin, or admin
+
+	"stream:module": RolePeer,
+}
+
+// Allows reports whether the roles permit the action, "signal:", "call:" or
+// "stream:" and its name. An action that the table does not know is refused.
+func (r Role) Allows(action string) bool {
+	need, ok := needs[action]
+	return ok && r&need == need
+}

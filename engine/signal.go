@@ -1,0 +1,71 @@
+package engine
+
+import "time"
+
+// Kind is the kind of a signal. The numbers are those of the wire and append-only.
+type Kind uint8
+
+const (
+	// Process signals.
+	KindSpawn     Kind = 1 // Spec. To is the pid the spawner minted
+	KindDown      Kind = 2 // Ref, Reason, Report. From ended, or could not be reached
+	KindExit      Kind = 3 // Reason. From ended and was linked to To
+	KindExit2     Kind = 4 // Reason. exit_signal(To, Reason) by From
+	KindMonitor   Kind = 5 // Ref. From monitors To
+	KindUnlink    Kind = 6 // From no longer takes part in To's end, nor To in its
+	KindDemonitor Kind = 7 // Ref
+
+	// Calls of services a node offers by name; To is zero. One out, one back.
+	KindCall  Kind = 16 // Ref, Name, Data
+	KindReply Kind = 17 // Ref, Reason (zero: fine), Data
+
+	// Between a process and its group leader. All of a process's carry Token.
+	KindOutput    Kind = 32 // Stream, Data: at most MaxChunk, within credit
+	KindCredit    Kind = 33 // N more bytes of output may be sent; leader to process
+	KindInput     Kind = 34 // N bytes of stdin are wanted; process to leader
+	KindInputData Kind = 35 // Data: at most MaxChunk; More: the rest follows; empty without More: end of file
+	KindFile      Kind = 36 // File
+	KindFileReply Kind = 37 // FileReply
+	KindWindow    Kind = 38 // Rows, Cols in N: rows<<16|cols; leader to process
+)
+
+// Limits of the protocol between a process and its leader.
+const (
+	MaxChunk     = 16 << 10  // bytes of output, input or file data in one signal
+	OutputCredit = 256 << 10 // bytes of output a leader grants each process at its start
+	MaxInput     = 64 << 10  // bytes a process may ask for at once
+)
+
+// Stream is a standard stream.
+type Stream uint8
+
+const (
+	Stdout Stream = 1
+	Stderr Stream = 2
+)
+
+// Signal is one signal from one process to another. Which fields count is said
+// at each Kind. A signal and its Data belong to the receiver once sent.
+type Signal struct {
+	Kind      Kind
+	From, To  PID
+	Ref       Ref
+	Name      string
+	Reason    Reason
+	Spec      *Spec
+	Report    *Report
+	Token     [16]byte
+	Stream    Stream
+	More      bool
+	N         uint64
+	Data      []byte
+	File      *FileRequest
+	FileReply *FileReply
+}
+
+// Report is what a process cost, sent with its Down.
+type Report struct {
+	Fetch, Compile, Start, Run time.Duration
+	MaxMemory                  uint64 // bytes of linear memory
+	Fuel                       uint64 // 0: not counted
+}

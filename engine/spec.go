@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"crypto/ed25519"
+	"time"
+
+	"github.com/ipfs/go-cid"
+)
+
+// Spec is all that a spawn says: plain data, the same value for a local spawn,
+// a remote one, a supervisor and the wire, where its fields are append-only.
+type Spec struct {
+	Module Module   // what to run
+	Entry  string   // export to call; "" is _start
+	Args   []string // argv[1:] of a command, or the arguments of Entry in text form
+	Env    []string // K=V; a guest gets no other environment
+	Mounts []Mount  // directories of the group leader
+
+	Terminal Terminal // what the leader's streams are
+	NoInput  bool     // stdin is at its end from the start
+
+	Limits Limits
+	Grants []string // names of host function groups beyond the default ones
+	Seed   uint64   // of the guest's random source; 0 is the machine's own
+
+	Origin  Origin
+	Leader  Leader
+	Parent  PID    // who asked
+	Link    bool   // link Parent and the new process, atomically with the spawn
+	Monitor Ref    // Parent monitors the new process by this reference; zero is no monitor
+	Name    string // to register locally before it runs; "" is none
+}
+
+// Module names what a process runs.
+type Module struct {
+	CID  cid.Cid // undefined: the target looks Name up
+	Size uint64  // bytes, of the whole file; 0 is unknown
+	Name string  // as the user gave it: tag, CID prefix or file name; argv[0] of a command
+}
+
+// Mount is one --dir: a directory of the group leader seen by the guest. Its
+// index in Spec.Mounts plus one is the file handle the leader serves it under.
+type Mount struct {
+	Guest    string // absolute path that the guest sees
+	ReadOnly bool
+}
+
+// Terminal tells which standard streams are a terminal, and its size.
+type Terminal struct {
+	Stdin, Stdout, Stderr bool
+	Rows, Cols            uint16
+}
+
+// Limits bound one process. Zero is the node's default.
+type Limits struct {
+	Memory uint64        // bytes of linear memory
+	Wall   time.Duration // counted from the spawn
+	Fuel   uint64        // reductions
+}
+
+// Origin is the user key of the node that first spawned a process, inherited
+// by its children on every node. Limits and ownership go by it.
+type Origin [ed25519.PublicKeySize]byte
+
+// Leader is a group leader: where the input and output of a process are. The
+// token, minted by the leader, is the right to use it; it travels only in specs.
+type Leader struct {
+	PID   PID
+	Token [16]byte
+}
