@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -117,7 +118,13 @@ func (p *Process) run() {
 
 // main resolves, fetches and runs. Any panic of a Runner is the node's own
 // fault, but it must cost no other process its life.
-func (p *Process) main(report *Report) Reason {
+func (p *Process) main(report *Report) (r Reason) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.eng.log.Error("panic while running a guest", "pid", p.pid, "panic", v, "stack", string(debug.Stack()))
+			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
+		}
+	}()
 	begin := time.Now()
 	m := p.spec.Module
 	if !m.CID.Defined() {
@@ -130,20 +137,18 @@ func (p *Process) main(report *Report) Reason {
 		p.mu.Unlock()
 		m.CID = c
 	}
-	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.pidOfSpawner().Node)
+	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.spec.Parent.Node)
 	report.Fetch = time.Since(begin)
 	if err != nil {
 		return asReason(err, ModuleNotFound)
 	}
 	begin = time.Now()
-	r := p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
+	r = p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)
 	}
 	return r
 }
-
-func (p *Process) pidOfSpawner() PID { return p.spec.Parent }
 
 // asReason turns an error into a reason, of class w if it has none.
 func asReason(err error, w Word) Reason {
