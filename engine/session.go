@@ -60,6 +60,9 @@ func (e *Engine) Sessions() []*Session {
 // Peer returns who is at the other end.
 func (s *Session) Peer() Peer { return s.peer }
 
+// Close ends the session from this side: both sides see it go down.
+func (s *Session) Close(why error) { s.link.Close(why) }
+
 // Deliver takes a signal from the peer, in the order it was sent, on one
 // goroutine at a time. It never blocks. It owns the signal. An error means
 // that the peer broke the protocol: the Dist closes the session.
