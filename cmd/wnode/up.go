@@ -132,6 +132,7 @@ func (a *app) upBackground(name string, listen []string) error {
 		args = append(args, "--json")
 	}
 	cmd := exec.Command(exe, args...)
+	cmd.Args[0] = os.Args[0] // the name it was called by
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
