@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	chunk "github.com/ipfs/boxo/chunker"
 	"github.com/ipfs/boxo/ipld/unixfs/importer/balanced"
@@ -27,12 +28,9 @@ func (s *Store) Add(ctx context.Context, r io.Reader) (c cid.Cid, size uint64, e
 	if err := s.open(); err != nil {
 		return cid.Undef, 0, err
 	}
-	data, err := io.ReadAll(io.LimitReader(r, MaxModule+1))
+	data, err := readModule(r)
 	if err != nil {
 		return cid.Undef, 0, fmt.Errorf("add: %w", err)
-	}
-	if len(data) > MaxModule {
-		return cid.Undef, 0, fmt.Errorf("add: %w", ErrTooLarge)
 	}
 	unlock, err := s.lock(ctx, false)
 	if err != nil {
@@ -41,7 +39,7 @@ func (s *Store) Add(ctx context.Context, r io.Reader) (c cid.Cid, size uint64, e
 	defer unlock()
 
 	w := &blockWriter{store: func(batch []blocks.Block) error { return s.blocks.PutMany(ctx, batch) }}
-	c, err = layOut(bytes.NewReader(data), w)
+	c, err = layOut(&cutter{rest: data}, w)
 	if err == nil {
 		err = w.flush()
 	}
@@ -58,7 +56,7 @@ func (s *Store) Add(ctx context.Context, r io.Reader) (c cid.Cid, size uint64, e
 // nothing. It holds a few chunks in memory.
 func CIDOf(r io.Reader) (cid.Cid, uint64, error) {
 	counted := &countingReader{r: r}
-	c, err := layOut(counted, discardBlocks())
+	c, err := layOut(chunk.NewSizeSplitter(counted, chunkSize), discardBlocks())
 	if err != nil {
 		return cid.Undef, 0, fmt.Errorf("CID: %w", err)
 	}
@@ -67,14 +65,14 @@ func CIDOf(r io.Reader) (cid.Cid, uint64, error) {
 
 // layOut runs boxo's importer with the parameters of the profile. They are
 // passed here, as the profile of boxo would set variables of the process.
-func layOut(r io.Reader, w *blockWriter) (cid.Cid, error) {
+func layOut(chunks chunk.Splitter, w *blockWriter) (cid.Cid, error) {
 	params := helpers.DagBuilderParams{
 		Maxlinks:   maxLinks,
 		RawLeaves:  true,
 		CidBuilder: cidPrefix,
 		Dagserv:    w,
 	}
-	builder, err := params.New(chunk.NewSizeSplitter(r, chunkSize))
+	builder, err := params.New(chunks)
 	if err != nil {
 		return cid.Undef, err
 	}
@@ -83,6 +81,44 @@ func layOut(r io.Reader, w *blockWriter) (cid.Cid, error) {
 		return cid.Undef, err
 	}
 	return root.Cid(), nil
+}
+
+// readModule reads r to its end. Where r knows its length, as a file does, the
+// buffer is made once: growing it would cost more than hashing.
+func readModule(r io.Reader) ([]byte, error) {
+	var length int64
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		length = int64(r.Len())
+	case interface{ Stat() (fs.FileInfo, error) }:
+		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
+			length = info.Size()
+		}
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), MaxModule)+bytes.MinRead))
+	n, err := buf.ReadFrom(io.LimitReader(r, MaxModule+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > MaxModule {
+		return nil, ErrTooLarge
+	}
+	return buf.Bytes(), nil
+}
+
+// cutter is the size splitter for what is in memory: it does not copy.
+type cutter struct{ rest []byte }
+
+func (c *cutter) Reader() io.Reader { return bytes.NewReader(c.rest) }
+
+func (c *cutter) NextBytes() ([]byte, error) {
+	if len(c.rest) == 0 {
+		return nil, io.EOF
+	}
+	n := min(chunkSize, len(c.rest))
+	part := c.rest[:n:n]
+	c.rest = c.rest[n:]
+	return part, nil
 }
 
 // countingReader counts what it lets pass, and refuses more than MaxModule.

@@ -3,6 +3,7 @@ package modstore
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"maps"
 	"os"
 	"slices"
@@ -26,6 +27,12 @@ func TestModel(t *testing.T) {
 	}
 	tagNames := []string{"k", "k:v1", "other"}
 
+	// Each step waits for the disk: by default fewer runs than rapid's 100.
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("10"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp("", "modstore")
 		if err != nil {

@@ -242,7 +242,7 @@ func mix(dir string) error {
 	if err != nil {
 		return err
 	}
-	for i := range 120 {
+	for i := range 60 {
 		k := uint32((i*7 + seed*3) % 5)
 		data := pattern(int(k)*700_000+50, k/2) // pairs share their first chunk
 		c, _, err := s.Add(ctx, bytes.NewReader(data))
