@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -11,7 +9,6 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/wnode-project/wnode/engine"
-	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 	"github.com/wnode-project/wnode/modstore"
 )
 
@@ -65,12 +62,12 @@ func (s *Server) moduleInspect(ctx context.Context, _ engine.Caller, body []byte
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(b)
-	out := Inspection{Module: m, SHA256: hex.EncodeToString(sum[:]), Imports: []Function{}, Exports: []Function{}}
-	if w, err := wasmfile.Parse(b); err == nil {
-		describe(&out, w)
+	out, err := Inspect(b)
+	out.Module = m
+	if err == nil {
+		err = s.Check(b)
 	}
-	if err := s.Check(b); err != nil {
+	if err != nil {
 		out.NotRunnable = err.Error()
 	}
 	return json.Marshal(out)

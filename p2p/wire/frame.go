@@ -16,7 +16,6 @@ const (
 // Kinds of frames that are not signals.
 const (
 	KindPing    = 0xf0
-	KindPong    = 0xf1
 	KindGoodbye = 0xf2
 	KindHello   = 0xf8
 	KindConfirm = 0xf9

@@ -1,0 +1,181 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/wnode-project/wnode/engine"
+)
+
+// minPeerPrefix is how much of a peer id names a node: the first 8 characters
+// are the same for all Ed25519 keys.
+const minPeerPrefix = 12
+
+// Connect implements engine.Dist. It knows a node by its sessions, else by
+// Config.Find. Errors match one of this package's.
+func (n *Node) Connect(ctx context.Context, node string) (engine.NodeID, error) {
+	if s := n.sessionWith(node); s != nil {
+		return s.eng.Peer().Node, nil
+	}
+	var addrs []string
+	if n.cfg.Find != nil {
+		addrs = n.cfg.Find(ctx, node)
+	}
+	if len(addrs) == 0 {
+		return engine.NodeID{}, failf(ErrUnknownPeer, "no node %q is known", node)
+	}
+	infos, err := parseInfos(addrs)
+	if err != nil {
+		return engine.NodeID{}, err
+	}
+	var failed error
+	for _, info := range infos {
+		s, err := n.reach(ctx, info)
+		if err != nil {
+			failed = fmt.Errorf("node %s: %w", node, err)
+			continue
+		}
+		p := s.eng.Peer()
+		if p.Name == node || strings.HasPrefix(p.PeerID, node) {
+			return p.Node, nil
+		}
+		failed = failf(ErrUnknownPeer, "the node at %s is %q, not %q", p.Addr, p.Name, node)
+	}
+	return engine.NodeID{}, failed
+}
+
+// sessionWith finds a session by name, or peer id or the beginning of one.
+func (n *Node) sessionWith(node string) *session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var found *session
+	for id, e := range n.pairs {
+		if e.session == nil {
+			continue
+		}
+		if e.session.eng.Peer().Name == node {
+			return e.session
+		}
+		if len(node) >= minPeerPrefix && strings.HasPrefix(id.String(), node) {
+			found = e.session
+		}
+	}
+	return found
+}
+
+// Join connects to the node at an address: a multiaddr with or without /p2p/,
+// or HOST:PORT. It returns who is there.
+func (n *Node) Join(ctx context.Context, addr string) (engine.NodeID, error) {
+	info, err := n.resolve(ctx, addr)
+	if err != nil {
+		return engine.NodeID{}, err
+	}
+	if info.ID == n.host.ID() {
+		return engine.NodeID{}, failf(ErrBadAddress, "%s is this node itself", addr)
+	}
+	s, err := n.reach(ctx, *info)
+	if err != nil {
+		return engine.NodeID{}, err
+	}
+	return s.eng.Peer().Node, nil
+}
+
+// reach returns the session with a peer, and makes it if there is none.
+func (n *Node) reach(ctx context.Context, info peer.AddrInfo) (*session, error) {
+	if info.ID == n.host.ID() {
+		return nil, failf(ErrBadAddress, "that is this node itself")
+	}
+	for {
+		n.mu.Lock()
+		e := n.pairOf(info.ID)
+		busy := e.dial
+		if busy == nil {
+			busy = e.accept
+		}
+		switch {
+		case e.session != nil:
+			n.mu.Unlock()
+			return e.session, nil
+		case n.closed:
+			n.dropPair(info.ID)
+			n.mu.Unlock()
+			return nil, failf(ErrPeerDown, "this node is stopping")
+		case busy != nil:
+			n.mu.Unlock()
+			select {
+			case <-busy:
+				continue
+			case <-ctx.Done():
+				return nil, failf(ErrPeerDown, "%s does not answer", info.ID)
+			}
+		}
+		over := make(chan struct{})
+		e.dial, e.helloSent = over, false
+		n.mu.Unlock()
+		s, err := n.dial(ctx, info)
+		n.mu.Lock()
+		e.dial, e.helloSent = nil, false
+		n.dropPair(info.ID)
+		n.mu.Unlock()
+		close(over)
+		if !errors.Is(err, errDuplicate) {
+			return s, err
+		}
+		// Theirs comes first: it is up soon, or it failed and ours is due.
+		if err := n.giveWay(ctx, info.ID); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// giveWayTime is how long a node that gave way waits before it dials again.
+const giveWayTime = 50 * time.Millisecond
+
+func (n *Node) giveWay(ctx context.Context, id peer.ID) error {
+	t := time.NewTimer(giveWayTime)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return failf(ErrPeerDown, "%s holds another session with this node and does not begin a new one", id)
+	}
+}
+
+// dial connects, proves and opens the session.
+func (n *Node) dial(ctx context.Context, info peer.AddrInfo) (*session, error) {
+	n.host.Peerstore().AddAddrs(info.ID, info.Addrs, time.Minute)
+	c, err := n.host.Host.Network().DialPeer(network.WithForceDirectDial(ctx, "wnode"), info.ID)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, failf(ErrPeerDown, "no answer from %s", addrsText(info))
+		}
+		return nil, failf(ErrPeerDown, "no answer from %s: %s", addrsText(info), dialReason(err))
+	}
+	if n.host.proved(c) == nil {
+		p, err := n.auth.dial(ctx, c)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		n.host.admit(c, p)
+	}
+	s, err := n.openSession(ctx, c)
+	if err != nil && !errors.Is(err, errDuplicate) {
+		c.Close()
+	}
+	return s, err
+}
+
+func addrsText(info peer.AddrInfo) string {
+	if len(info.Addrs) == 0 {
+		return info.ID.String()
+	}
+	return info.Addrs[0].String()
+}

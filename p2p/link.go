@@ -1,0 +1,281 @@
+package p2p
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/p2p/wire"
+)
+
+const (
+	// heartbeat is how often a node that has nothing to say gives a sign of life,
+	// and silence how long the other may owe one.
+	heartbeat = time.Second
+	silence   = 4 * time.Second
+	// busyBytes is how much may wait to be written before user data must wait.
+	busyBytes = 1 << 20
+	// maxQueue is how much may wait at all. Only signals that ask nobody reach
+	// it, and only at a peer that has stopped to read.
+	maxQueue = 64 << 20
+	// goodbyeTime is how long the last words of a session may take.
+	goodbyeTime = 2 * time.Second
+)
+
+// link is a session's stream. Senders append encoded signals to a buffer and a
+// writer takes all of it at once, so that a burst costs one write.
+type link struct {
+	stream network.Stream
+	r      *bufio.Reader
+	heard  *ear
+	said   atomic.Int64 // when the writer last wrote, in Unix nanoseconds
+
+	mu     sync.Mutex
+	out    []byte
+	wake   chan struct{} // has one element when the writer has something to do
+	free   chan struct{} // closed when not busy any more; nil while not busy
+	why    error         // why the session ends; nil while it lives
+	bye    bool          // by this side, in peace
+	ending chan struct{} // closed with why
+}
+
+var _ engine.Link = (*link)(nil)
+
+func newLink(s network.Stream, r *bufio.Reader, heard *ear) *link {
+	return &link{stream: s, r: r, heard: heard, wake: make(chan struct{}, 1), ending: make(chan struct{})}
+}
+
+// ear notes when bytes came: a large frame on a slow line is a sign of life too.
+type ear struct {
+	io.Reader
+	last atomic.Int64 // Unix nanoseconds
+}
+
+func (e *ear) Read(b []byte) (int, error) {
+	n, err := e.Reader.Read(b)
+	e.last.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// listen returns a stream's reader.
+func listen(s network.Stream) (*bufio.Reader, *ear) {
+	e := &ear{Reader: s}
+	return bufio.NewReaderSize(e, 64<<10), e
+}
+
+// Send implements engine.Link.
+func (l *link) Send(s *engine.Signal) {
+	l.append(func(b []byte) ([]byte, error) { return wire.AppendSignal(b, s) })
+}
+
+func (l *link) append(encode func([]byte) ([]byte, error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.why != nil {
+		return
+	}
+	out, err := encode(l.out)
+	if err != nil {
+		l.end(fmt.Errorf("cannot be sent: %w", err), false)
+		return
+	}
+	l.out = out
+	if len(l.out) > busyBytes && l.free == nil {
+		l.free = make(chan struct{})
+	}
+	if len(l.out) > maxQueue {
+		l.end(fmt.Errorf("the node does not read: %d bytes wait", len(l.out)), false)
+		return
+	}
+	l.signalWriter()
+}
+
+func (l *link) signalWriter() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Busy implements engine.Link.
+func (l *link) Busy() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.free == nil { // not a nil channel in an interface: the caller compares
+		return nil
+	}
+	return l.free
+}
+
+// Close implements engine.Link. What was sent before still leaves, if the peer
+// takes it soon.
+func (l *link) Close(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.why == nil {
+		l.out = wire.AppendGoodbye(l.out, why.Error())
+		l.end(why, true)
+	}
+}
+
+// fail ends the session at once.
+func (l *link) fail(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end(why, false)
+}
+
+// end ends the session; only the first reason counts. l.mu is held.
+func (l *link) end(why error, bye bool) {
+	if l.why != nil {
+		return
+	}
+	l.why, l.bye = why, bye
+	if l.free != nil {
+		close(l.free)
+		l.free = nil
+	}
+	close(l.ending)
+	l.signalWriter()
+	if !bye {
+		l.stream.Reset()
+	}
+}
+
+// reason returns why the session ended.
+func (l *link) reason() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.why
+}
+
+// take returns all that waits, and whether the session goes on.
+func (l *link) take(spare []byte) (out []byte, more, bye bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out, l.out = l.out, spare[:0]
+	if l.free != nil {
+		close(l.free)
+		l.free = nil
+	}
+	return out, l.why == nil, l.bye
+}
+
+// keepBuffer is the largest buffer that the writer keeps when idle.
+const keepBuffer = 256 << 10
+
+// write is the writer's goroutine. It returns when the session has ended and,
+// in peace, the last words are out.
+func (l *link) write() {
+	var spare []byte
+	for range l.wake {
+		out, more, bye := l.take(spare)
+		if !more {
+			if bye {
+				l.lastWords(out)
+			}
+			return
+		}
+		if _, err := l.stream.Write(out); err != nil {
+			l.fail(fmt.Errorf("connection lost: %s", lastPart(err.Error())))
+			return
+		}
+		l.said.Store(time.Now().UnixNano())
+		if spare = out; cap(spare) > keepBuffer {
+			spare = nil
+		}
+	}
+}
+
+// lastWords writes what is left and waits until the peer has taken it: it then
+// closes the stream from its side.
+func (l *link) lastWords(out []byte) {
+	err := l.stream.SetDeadline(time.Now().Add(goodbyeTime))
+	if err == nil {
+		_, err = l.stream.Write(out)
+	}
+	if err == nil {
+		err = l.stream.CloseWrite()
+	}
+	if err != nil {
+		l.stream.Reset()
+	}
+}
+
+// beat gives signs of life, and gives the peer up that owes one too long. It
+// returns when the session ends.
+func (l *link) beat() {
+	t := time.NewTicker(heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.ending:
+			return
+		case <-t.C:
+		}
+		now := time.Now()
+		if quiet := now.Sub(time.Unix(0, l.heard.last.Load())); quiet > silence {
+			l.fail(fmt.Errorf("silent for %v", quiet.Round(100*time.Millisecond)))
+			return
+		}
+		if now.Sub(time.Unix(0, l.said.Load())) > heartbeat/2 {
+			l.append(func(b []byte) ([]byte, error) { return wire.AppendFrame(b, wire.KindPing, nil), nil })
+		}
+	}
+}
+
+// read delivers what the peer sends until the session ends, and says why.
+func (l *link) read(from, to wire.Endpoint, deliver func(*engine.Signal) error) error {
+	for {
+		kind, body, err := wire.ReadFrame(l.r, wire.MaxFrame)
+		if err != nil {
+			return l.ended(err)
+		}
+		switch kind {
+		case wire.KindPing:
+			continue
+		case wire.KindGoodbye:
+			text, err := wire.DecodeGoodbye(body)
+			if err != nil {
+				return l.ended(err)
+			}
+			return l.ended(errors.New(text))
+		case wire.KindHello, wire.KindConfirm, wire.KindRefusal:
+			return l.ended(fmt.Errorf("%w: frame %#x in the midst of a session", wire.ErrMalformed, kind))
+		}
+		s, err := wire.DecodeSignal(kind, body, from, to)
+		if err == nil && s != nil {
+			if err = deliver(s); err != nil {
+				err = fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+			}
+		}
+		if err != nil {
+			return l.ended(err)
+		}
+	}
+}
+
+// ended ends the session because of what was read, and returns the reason that
+// counts: the first one.
+func (l *link) ended(err error) error {
+	switch {
+	case errors.Is(err, wire.ErrMalformed):
+		err = fmt.Errorf("%w: %w", ErrProtocol, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = errors.New("connection closed")
+	case l.reason() == nil:
+		var refused *network.StreamError
+		if errors.As(err, &refused) {
+			err = errors.New("connection reset")
+		}
+	}
+	l.fail(err)
+	return l.reason()
+}
