@@ -15,9 +15,9 @@ import (
 
 // Cluster makes nodes that can reach each other by name.
 type Cluster interface {
-	// Start starts a node whose processes run the cluster's programs. It is
-	// stopped when the test ends.
-	Start(name string, owner engine.Origin) *engine.Engine
+	// Start starts a node of a user, whose processes run the cluster's
+	// programs. It is stopped when the test ends.
+	Start(name string, user byte) *engine.Engine
 	// Cut breaks the session between two nodes; they may connect again.
 	Cut(a, b *engine.Engine)
 }
@@ -56,8 +56,8 @@ func Conformance(t *testing.T, cluster func(t *testing.T, programs *Programs) Cl
 			programs := &Programs{}
 			cl := cluster(t, programs)
 			e := &env{T: t, cluster: cl, programs: programs}
-			e.alex = cl.Start("alex", engine.Origin{1})
-			e.kate = cl.Start("kate", engine.Origin{1})
+			e.alex = cl.Start("alex", 1)
+			e.kate = cl.Start("kate", 1)
 			e.connect(e.alex, "kate")
 			c.test(e)
 		})

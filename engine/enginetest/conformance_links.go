@@ -100,6 +100,7 @@ func testToken(e *env) {
 	m := e.programs.Add("hello", say("hello"))
 	l := e.leader(e.alex)
 	spec := engine.Spec{Module: m, Leader: engine.Leader{PID: l.proc.PID()}}
+	e.connect(e.kate, "alex") // alex's side of a session may be up before kate's
 	spec.Monitor = e.kate.MakeRef()
 	thief := e.leader(e.kate)
 	e.kate.Spawn(thief.proc, e.kate.Node(), &spec)
@@ -109,7 +110,7 @@ func testToken(e *env) {
 }
 
 func testOrigin(e *env) {
-	other := e.cluster.Start("other", engine.Origin{2})
+	other := e.cluster.Start("other", 2)
 	e.connect(other, "kate")
 	started := make(chan *engine.Process, 1)
 	m := e.programs.Add("sleep", func(p *engine.Process) engine.Reason {

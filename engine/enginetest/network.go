@@ -49,9 +49,9 @@ func NodeID(name string) (id engine.NodeID) {
 }
 
 // Start implements Cluster.
-func (n *Network) Start(name string, owner engine.Origin) *engine.Engine {
+func (n *Network) Start(name string, user byte) *engine.Engine {
 	e := engine.New(engine.Config{
-		Node: NodeID(name), Name: name, Incarnation: 1, Owner: owner,
+		Node: NodeID(name), Name: name, Incarnation: 1, Owner: engine.Origin{user},
 		Runner: n.programs, Modules: n.programs,
 	})
 	e.Use(&dist{n, e}, n.programs)
