@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func importFile(ctx context.Context, n *wnode.Node, path string) (cid.Cid, uint6
 	if err := guest.Check(b, 0); err != nil {
 		return cid.Undef, 0, invalidf("module_invalid", "%s: %w", path, err)
 	}
-	return n.Store.AddBytes(ctx, b)
+	return n.Store.Add(ctx, bytes.NewReader(b))
 }
 
 func (a *app) moduleAddCmd() *cobra.Command {
