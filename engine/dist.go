@@ -58,10 +58,11 @@ type Modules interface {
 
 // Runner runs modules.
 type Runner interface {
-	// Run runs the module as process p until it ends, and says how. It
-	// returns soon after p.Context is done; p, not Run, then knows the reason.
-	// It calls p.Started once the guest's first instruction is due.
-	Run(p *Process, m ModuleData) Reason
+	// Run runs the module as process p until it ends, says how, and fills in
+	// all of the report but Fetch. It calls p.Running when the guest's first
+	// instruction is due. It returns soon after p.Context is done; the engine,
+	// not Run, then knows the reason, and the answer is ignored.
+	Run(p *Process, m ModuleData, r *Report) Reason
 }
 
 // ModuleData is a module on its way to a Runner.

@@ -89,3 +89,15 @@ type Ref struct {
 
 // IsZero reports whether r is no reference.
 func (r Ref) IsZero() bool { return r == Ref{} }
+
+// PIDText returns the text form of a pid, with the alias of its node if this
+// engine knows one.
+func (e *Engine) PIDText(p PID) string {
+	if p.Node == e.node {
+		return p.Text(e.alias())
+	}
+	if s := e.Session(p.Node); s != nil && s.peer.Name != "" && !s.peer.Hidden {
+		return p.Text(s.peer.Name)
+	}
+	return p.String()
+}

@@ -1,0 +1,123 @@
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/wasmfile"
+	"github.com/wnode-project/wnode/modstore"
+)
+
+func (s *Server) moduleLs(ctx context.Context, _ engine.Caller, _ []byte) ([]byte, error) {
+	list, err := s.Store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []Module{}
+	for _, e := range list {
+		out = append(out, Module{CID: e.CID.String(), Size: e.Size, Tags: e.Tags, Added: e.Added})
+	}
+	return json.Marshal(out)
+}
+
+// find decodes a request that names a module, and finds it in the store.
+func (s *Server) find(ctx context.Context, body []byte) (req moduleRequest, m Module, c cid.Cid, err error) {
+	if err = json.Unmarshal(body, &req); err != nil {
+		return
+	}
+	if c, err = s.Modules.Resolve(req.Name); err != nil {
+		return
+	}
+	list, err := s.Store.List(ctx)
+	if err != nil {
+		return
+	}
+	i := slices.IndexFunc(list, func(e modstore.Entry) bool { return e.CID.Equals(c) })
+	if i < 0 {
+		err = engine.Reasonf(engine.ModuleNotFound, "%s is not here", c)
+		return
+	}
+	e := list[i]
+	return req, Module{CID: e.CID.String(), Size: e.Size, Tags: e.Tags, Added: e.Added}, c, nil
+}
+
+func (s *Server) moduleGet(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
+	_, m, _, err := s.find(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(m)
+}
+
+func (s *Server) moduleInspect(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
+	_, m, c, err := s.find(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.Store.Bytes(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	out := Inspection{Module: m, SHA256: hex.EncodeToString(sum[:]), Imports: []Function{}, Exports: []Function{}}
+	if w, err := wasmfile.Parse(b); err == nil {
+		describe(&out, w)
+	}
+	if err := s.Check(b); err != nil {
+		out.NotRunnable = err.Error()
+	}
+	return json.Marshal(out)
+}
+
+// moduleAdd fetches a module from the caller, unless it is here, and keeps it
+// only if this node can run it.
+func (s *Server) moduleAdd(ctx context.Context, from engine.Caller, body []byte) ([]byte, error) {
+	var req moduleRequest
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, err
+	}
+	c, err := cid.Decode(req.Name)
+	if err != nil {
+		return nil, engine.Reasonf(engine.BadArg, "%q is not a CID", req.Name)
+	}
+	b, err := s.Modules.Open(ctx, c, req.Size, from.Node)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Check(b); err != nil {
+		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	if req.Tag != "" {
+		if err := s.Store.Tag(req.Tag, c); err != nil {
+			return nil, err
+		}
+	}
+	if s.Prepare != nil {
+		s.Prepare(engine.ModuleData{CID: c, Bytes: b})
+	}
+	return nil, nil
+}
+
+func (s *Server) moduleRm(ctx context.Context, from engine.Caller, body []byte) ([]byte, error) {
+	if !s.Engine.MayControl(from, s.Engine.Owner()) {
+		return nil, engine.Reasonf(engine.NotAllowed, "only the user who runs the node, or an admin, may remove modules")
+	}
+	req, m, c, err := s.find(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(m.Tags, req.Name) && len(m.Tags) > 1 {
+		return nil, s.Store.Untag(req.Name)
+	}
+	if err := s.Store.Remove(ctx, c); err != nil && !errors.Is(err, modstore.ErrNotFound) {
+		return nil, err
+	}
+	return nil, nil
+}

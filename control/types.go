@@ -1,0 +1,84 @@
+package control
+
+import "time"
+
+// Status describes a node.
+type Status struct {
+	Name        string    `json:"name"`
+	PeerID      string    `json:"peer_id"`
+	Version     string    `json:"version"`
+	Incarnation uint32    `json:"incarnation"`
+	Addrs       []string  `json:"addrs"`
+	Started     time.Time `json:"started"`
+	Processes   int       `json:"processes"`
+	Peers       int       `json:"peers"`
+	StoreBytes  uint64    `json:"store_bytes"`
+	MemoryBytes uint64    `json:"memory_bytes"` // what the Go runtime got from the system
+	Goroutines  int       `json:"goroutines"`
+	OSProcess   int       `json:"os_process"`
+}
+
+// Process describes a guest process.
+type Process struct {
+	PID     string    `json:"pid"`
+	Module  string    `json:"module"`
+	CID     string    `json:"cid,omitempty"`
+	Entry   string    `json:"entry,omitempty"`
+	State   string    `json:"state"`
+	Started time.Time `json:"started"`
+	Origin  string    `json:"origin"` // user key, hex
+	Leader  string    `json:"leader"`
+}
+
+// Peer describes a node that another has a session with.
+type Peer struct {
+	Name   string   `json:"name"`
+	PeerID string   `json:"peer_id"`
+	Addr   string   `json:"addr"` // in use
+	Addrs  []string `json:"addrs,omitempty"`
+	Hidden bool     `json:"hidden,omitempty"`
+}
+
+// Module describes a module in a store.
+type Module struct {
+	CID   string    `json:"cid"`
+	Size  uint64    `json:"size"`
+	Tags  []string  `json:"tags,omitempty"`
+	Added time.Time `json:"added"`
+}
+
+// Inspection describes a module and its inside.
+type Inspection struct {
+	Module
+	SHA256      string     `json:"sha256"`
+	Kind        string     `json:"kind"` // command or library
+	Toolchain   string     `json:"toolchain,omitempty"`
+	MemoryMin   uint64     `json:"memory_min_bytes"`
+	MemoryMax   uint64     `json:"memory_max_bytes,omitempty"` // 0: not bounded
+	Imports     []Function `json:"imports"`
+	Exports     []Function `json:"exports"`
+	NotRunnable string     `json:"not_runnable,omitempty"` // why this node cannot run it
+}
+
+// Function is an import or an export.
+type Function struct {
+	Module    string `json:"module,omitempty"` // of an import
+	Name      string `json:"name"`
+	Signature string `json:"signature"`
+}
+
+// The requests that have a body.
+type (
+	killRequest struct {
+		PID    string `json:"pid"` // with a node part that the target ignores
+		Reason string `json:"reason,omitempty"`
+	}
+	stopRequest struct {
+		DrainSeconds float64 `json:"drain_seconds,omitempty"`
+	}
+	moduleRequest struct {
+		Name string `json:"name"`           // tag, CID or prefix
+		Size uint64 `json:"size,omitempty"` // of add
+		Tag  string `json:"tag,omitempty"`  // of add
+	}
+)

@@ -1,0 +1,17 @@
+package enginetest_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/wnode-project/wnode/engine/enginetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestMemoryNetwork(t *testing.T) {
+	enginetest.Conformance(t, func(t *testing.T, p *enginetest.Programs) enginetest.Cluster {
+		return enginetest.NewNetwork(t, p, nil)
+	})
+}

@@ -1,0 +1,80 @@
+package enginetest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/wnode-project/wnode/engine"
+)
+
+// Program is a guest written in Go. It must return soon after p.Context is done.
+type Program func(p *engine.Process) engine.Reason
+
+// Programs is a Runner and a Modules at once: the bytes of a module are the
+// name of its program. All nodes of a test share one. The zero value is empty.
+type Programs struct {
+	mu     sync.Mutex
+	byName map[string]Program
+}
+
+var (
+	_ engine.Runner  = (*Programs)(nil)
+	_ engine.Modules = (*Programs)(nil)
+)
+
+// Add makes a program known and returns the module to spawn.
+func (s *Programs) Add(name string, f Program) engine.Module {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byName == nil {
+		s.byName = map[string]Program{}
+	}
+	s.byName[name] = f
+	return engine.Module{CID: cidOf(name), Size: uint64(len(name)), Name: name}
+}
+
+func cidOf(name string) cid.Cid {
+	h, err := multihash.Sum([]byte(name), multihash.SHA2_256, -1)
+	if err != nil {
+		panic(err)
+	}
+	return cid.NewCidV1(cid.Raw, h)
+}
+
+func (s *Programs) find(match func(name string) bool) (string, Program) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, f := range s.byName {
+		if match(name) {
+			return name, f
+		}
+	}
+	return "", nil
+}
+
+// Resolve implements engine.Modules.
+func (s *Programs) Resolve(name string) (cid.Cid, error) {
+	if _, f := s.find(func(n string) bool { return n == name }); f != nil {
+		return cidOf(name), nil
+	}
+	return cid.Undef, engine.Reasonf(engine.ModuleNotFound, "no module %q", name)
+}
+
+// Open implements engine.Modules.
+func (s *Programs) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
+	name, f := s.find(func(n string) bool { return cidOf(n).Equals(c) })
+	if f == nil {
+		return nil, engine.Reasonf(engine.ModuleNotFound, "nobody has %s", c)
+	}
+	return []byte(name), nil
+}
+
+// Run implements engine.Runner.
+func (s *Programs) Run(p *engine.Process, m engine.ModuleData, _ *engine.Report) engine.Reason {
+	_, f := s.find(func(n string) bool { return n == string(m.Bytes) })
+	p.Running()
+	return f(p)
+}

@@ -1,0 +1,135 @@
+package guest
+
+import (
+	"context"
+	goruntime "runtime"
+	"sync"
+
+	"github.com/ipfs/go-cid"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/wnode-project/wnode/engine"
+)
+
+// maxIdle is how many bytes of modules, as files, are kept compiled while no
+// process uses them. Machine code is several times larger.
+const maxIdle = 64 << 20
+
+// compiled holds each module once, compiled on first use.
+type compiled struct {
+	rt    wazero.Runtime
+	slots chan struct{} // compilations at once
+
+	wg sync.WaitGroup
+
+	mu   sync.Mutex
+	byID map[cid.Cid]*entry
+	idle []*entry // nobody uses them; longest idle first
+}
+
+type entry struct {
+	id    cid.Cid
+	size  int
+	users int
+	ready chan struct{} // closed when code or err is set
+	code  wazero.CompiledModule
+	err   error
+}
+
+func (c *compiled) init(rt wazero.Runtime) {
+	c.rt = rt
+	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
+	c.byID = map[cid.Cid]*entry{}
+}
+
+// get returns the module's code and a function to call when it is not used any
+// more. Callers that want the same module wait for one compilation; it goes on
+// when the one that began it gives up, so that the next finds it done. A module
+// that does not compile is remembered as such.
+func (c *compiled) get(ctx context.Context, m engine.ModuleData) (wazero.CompiledModule, func(), error) {
+	c.mu.Lock()
+	e := c.use(m)
+	c.mu.Unlock()
+	release := func() { c.release(e) }
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		release()
+		return nil, nil, context.Cause(ctx)
+	}
+	if e.err != nil {
+		release()
+		return nil, nil, e.err
+	}
+	return e.code, release, nil
+}
+
+// use returns the module's entry with one user more, and begins to compile a
+// new one. c.mu is held.
+func (c *compiled) use(m engine.ModuleData) *entry {
+	e := c.byID[m.CID]
+	if e == nil {
+		e = &entry{id: m.CID, size: len(m.Bytes), ready: make(chan struct{})}
+		c.byID[m.CID] = e
+		c.wg.Go(func() { c.compile(e, m.Bytes) })
+	} else if e.users == 0 {
+		c.unidle(e)
+	}
+	e.users++
+	return e
+}
+
+// prepare begins to compile a module that is not here yet.
+func (c *compiled) prepare(m engine.ModuleData) {
+	c.mu.Lock()
+	e := c.use(m)
+	c.mu.Unlock()
+	c.release(e)
+}
+
+// close waits for compilations: they cannot be called off.
+func (c *compiled) close() { c.wg.Wait() }
+
+func (c *compiled) compile(e *entry, b []byte) {
+	c.slots <- struct{}{}
+	defer func() { <-c.slots }()
+	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
+	e.code, e.err = c.rt.CompileModule(ctx, b)
+	close(e.ready)
+}
+
+func (c *compiled) unidle(e *entry) {
+	for i := range c.idle {
+		if c.idle[i] == e {
+			c.idle = append(c.idle[:i], c.idle[i+1:]...)
+			return
+		}
+	}
+}
+
+func (c *compiled) release(e *entry) {
+	var drop []*entry
+	c.mu.Lock()
+	if e.users--; e.users == 0 {
+		c.idle = append(c.idle, e)
+		total := 0
+		for _, i := range c.idle {
+			total += i.size
+		}
+		for len(c.idle) > 1 && total > maxIdle {
+			old := c.idle[0]
+			c.idle = c.idle[1:]
+			total -= old.size
+			delete(c.byID, old.id)
+			drop = append(drop, old)
+		}
+	}
+	c.mu.Unlock()
+	for _, old := range drop {
+		<-old.ready
+		if old.code != nil {
+			old.code.Close(context.Background())
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package guest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wnode-project/wnode/engine"
+)
+
+// DefaultMemory is the limit of linear memory of a process whose spec gives none.
+const DefaultMemory = 64 << 20
+
+// HostModules is what guests can import.
+type HostModules interface {
+	// Instantiate adds the host modules to a runtime, once for each.
+	Instantiate(ctx context.Context, r wazero.Runtime) error
+	// Enter returns the context that all host calls of one run of p get, and a
+	// function that releases what the run held.
+	Enter(ctx context.Context, p *engine.Process) (context.Context, func())
+}
+
+// Config describes a Runner.
+type Config struct {
+	Host     HostModules // needed
+	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+}
+
+// Runner implements engine.Runner. It is safe for concurrent use.
+type Runner struct {
+	cfg Config
+
+	mu      sync.Mutex
+	closed  bool
+	running *runtime
+}
+
+// runtime is what a Runner needs once it runs something. A command that only
+// sends modules elsewhere never does.
+type runtime struct {
+	rt      wazero.Runtime
+	cache   wazero.CompilationCache
+	modules compiled
+}
+
+var _ engine.Runner = (*Runner)(nil)
+
+// New makes a Runner. An unusable CacheDir shows when the first module runs.
+func New(c Config) *Runner {
+	return &Runner{cfg: c}
+}
+
+// start returns the runtime, which the first call makes.
+func (r *Runner) start() (*runtime, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errors.New("the runner is closed")
+	}
+	if r.running == nil {
+		t, err := r.newRuntime()
+		if err != nil {
+			return nil, err
+		}
+		r.running = t
+	}
+	return r.running, nil
+}
+
+func (r *Runner) newRuntime() (*runtime, error) {
+	ctx := context.Background()
+	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
+	t := &runtime{}
+	if dir := r.cfg.CacheDir; dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("compile cache: %w", err)
+		}
+		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("compile cache: %w", err)
+		}
+		t.cache = cache
+		cfg = cfg.WithCompilationCache(cache)
+	}
+	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	t.modules.init(t.rt)
+	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
+		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
+	}
+	return t, nil
+}
+
+func (t *runtime) close(ctx context.Context) error {
+	t.modules.close()
+	err := t.rt.Close(ctx)
+	if t.cache != nil {
+		err = errors.Join(err, t.cache.Close(ctx))
+	}
+	return err
+}
+
+// Close releases all compiled modules. No process may run any more, and none
+// can be started.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if r.running == nil {
+		return nil
+	}
+	return r.running.close(ctx)
+}
+
+// Prepare compiles a module, so that the first process that runs it starts
+// sooner. It returns at once; a module that does not compile says so there.
+func (r *Runner) Prepare(m engine.ModuleData) {
+	if t, err := r.start(); err == nil {
+		t.modules.prepare(m)
+	}
+}
+
+// Run implements engine.Runner.
+func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Report) engine.Reason {
+	begin := time.Now()
+	limit := p.Spec().Limits.Memory
+	if limit == 0 {
+		limit = DefaultMemory
+	}
+	if why := admit(m.Bytes, limit); why.Word != "" {
+		return why
+	}
+	t, err := r.start()
+	if err != nil {
+		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
+	}
+	code, release, err := t.modules.get(p.Context(), m)
+	report.Compile = time.Since(begin)
+	if err != nil {
+		return engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	defer release()
+
+	begin = time.Now()
+	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
+	defer leave()
+	mem := &memory{limit: limit, exceeded: func() {
+		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
+	}}
+	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code,
+		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
+	if err != nil {
+		return reasonOf(err)
+	}
+	// Closing frees the memory; the context may be done by then.
+	defer func() { report.MaxMemory = mem.size; inst.Close(context.WithoutCancel(ctx)) }()
+	call, why := r.entry(ctx, p, inst)
+	report.Start = time.Since(begin)
+	if why.Word != "" {
+		return why
+	}
+	begin = time.Now()
+	p.Running()
+	err = call(ctx)
+	report.Run = time.Since(begin)
+	return reasonOf(err)
+}
+
+// entry finds what to call: _start, or the named export of a library, whose
+// _initialize then runs first.
+func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) (func(context.Context) error, engine.Reason) {
+	spec := p.Spec()
+	name := spec.Entry
+	if name == "" {
+		name = "_start"
+	}
+	f := inst.ExportedFunction(name)
+	if f == nil {
+		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst))
+	}
+	if name == "_start" {
+		if len(f.Definition().ParamTypes()) != 0 {
+			return nil, engine.Reasonf(engine.EntryNotFound, "_start takes parameters: not a command")
+		}
+		return func(ctx context.Context) error { _, err := f.Call(ctx); return err }, engine.Reason{}
+	}
+	args, err := parseArgs(f.Definition(), spec.Args)
+	if err != nil {
+		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
+	}
+	return func(ctx context.Context) error {
+		if init := inst.ExportedFunction("_initialize"); init != nil {
+			if _, err := init.Call(ctx); err != nil {
+				return err
+			}
+		}
+		results, err := f.Call(ctx, args...)
+		if err == nil && len(results) > 0 {
+			_, err = p.Write(engine.Stdout, formatResults(f.Definition(), results))
+		}
+		return err
+	}, engine.Reason{}
+}
+
+// exports lists the functions that can be called by name.
+func exports(inst api.Module) string {
+	var names []string
+	for name := range inst.ExportedFunctionDefinitions() {
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "no functions"
+	}
+	return joinSorted(names)
+}
+
+// reasonOf turns how a call into a guest ended into the reason of its process.
+func reasonOf(err error) engine.Reason {
+	if err == nil {
+		return engine.Reason{Word: engine.Normal}
+	}
+	var exit *sys.ExitError
+	if errors.As(err, &exit) {
+		if exit.ExitCode() == 0 {
+			return engine.Reason{Word: engine.Normal}
+		}
+		return engine.Reason{Word: engine.Exited, Code: exit.ExitCode()}
+	}
+	var r engine.Reason
+	if errors.As(err, &r) {
+		return r
+	}
+	text := err.Error()
+	if first, _, _ := strings.Cut(text, "\n"); strings.Contains(first, "stack overflow") {
+		return engine.Reason{Word: engine.Stack, Detail: first}
+	}
+	return engine.Reason{Word: engine.Trap, Detail: strings.TrimPrefix(text, "wasm error: ")}
+}

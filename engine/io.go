@@ -1,0 +1,310 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// ErrWouldBlock is returned by Process.Read when nothing is there yet.
+var ErrWouldBlock = errors.New("would block")
+
+// ErrLeaderGone is returned by input and output when the group leader ended or
+// its node is down.
+var ErrLeaderGone = Reason{Word: LeaderGone, Detail: "the group leader is gone"}
+
+// maxFilesInFlight bounds the file requests a process has under way: with
+// MaxChunk bytes each, the leader holds at most OutputCredit bytes of them.
+const maxFilesInFlight = OutputCredit / MaxChunk
+
+// leaderIO is a process's side of the protocol with its group leader.
+type leaderIO struct {
+	mu     sync.Mutex
+	gone   chan struct{} // closed when the leader is gone
+	isGone bool
+
+	credit int
+	more   chan struct{} // has one element when credit was added
+
+	buf   []byte // input not read yet
+	eof   bool
+	asked bool
+	ready chan struct{} // closed while Read would not block; see setReady
+	open  bool          // ready is not closed
+
+	nextID     uint64
+	files      map[uint64]chan *FileReply
+	rows, cols uint16
+}
+
+func (l *leaderIO) init(s *Spec) {
+	l.gone = make(chan struct{})
+	l.credit = OutputCredit
+	l.more = make(chan struct{}, 1)
+	l.ready, l.open = make(chan struct{}), true
+	l.files = map[uint64]chan *FileReply{}
+	l.rows, l.cols = s.Terminal.Rows, s.Terminal.Cols
+	if s.NoInput {
+		l.eof = true
+	}
+	l.setReady()
+}
+
+// setReady brings the channel in line with the buffer.
+func (l *leaderIO) setReady() {
+	readable := len(l.buf) > 0 || l.eof || l.isGone
+	if readable && l.open {
+		close(l.ready)
+		l.open = false
+	} else if !readable && !l.open {
+		l.ready, l.open = make(chan struct{}), true
+	}
+}
+
+// toLeader sends a signal to the group leader, with the token.
+func (p *Process) toLeader(sig *Signal) {
+	sig.From, sig.To, sig.Token = p.pid, p.spec.Leader.PID, p.spec.Leader.Token
+	p.eng.send(sig)
+}
+
+// Write sends bytes of a standard stream to the group leader, and returns when
+// they are queued in order behind all earlier ones. It blocks while the leader
+// grants no credit or the connection is busy. It copies b. The error is the
+// process's Reason if it is to end, or ErrLeaderGone; n says how much was sent.
+func (p *Process) Write(s Stream, b []byte) (n int, err error) {
+	for n < len(b) {
+		if err := p.waitLink(); err != nil {
+			return n, err
+		}
+		size, err := p.takeCredit(min(len(b)-n, MaxChunk))
+		if err != nil {
+			return n, err
+		}
+		data := make([]byte, size)
+		copy(data, b[n:])
+		p.toLeader(&Signal{Kind: KindOutput, Stream: s, Data: data})
+		n += size
+	}
+	return n, nil
+}
+
+// waitLink waits until the connection to the leader takes user data.
+func (p *Process) waitLink() error {
+	for {
+		var busy <-chan struct{}
+		if to := p.spec.Leader.PID.Node; to != p.eng.node {
+			if s := p.eng.Session(to); s != nil {
+				busy = s.link.Busy()
+			}
+		}
+		if busy == nil {
+			return p.check()
+		}
+		select {
+		case <-busy:
+		case <-p.ctx.Done():
+			return p.check()
+		case <-p.io.gone:
+			return ErrLeaderGone
+		}
+	}
+}
+
+// check returns why the process must not go on, or nil.
+func (p *Process) check() error {
+	if p.ctx.Err() != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.why
+	}
+	return nil
+}
+
+// takeCredit waits for credit and takes up to n bytes of it.
+func (p *Process) takeCredit(n int) (int, error) {
+	l := &p.io
+	for {
+		l.mu.Lock()
+		if l.isGone {
+			l.mu.Unlock()
+			return 0, ErrLeaderGone
+		}
+		if l.credit > 0 {
+			n = min(n, l.credit)
+			l.credit -= n
+			l.mu.Unlock()
+			return n, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-l.more:
+		case <-l.gone:
+		case <-p.ctx.Done():
+			return 0, p.check()
+		}
+	}
+}
+
+// Read reads stdin. When nothing is there it asks the leader, and waits if
+// block, else returns ErrWouldBlock. End of file is io.EOF, and stays. Other
+// errors as for Write.
+func (p *Process) Read(b []byte, block bool) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	l := &p.io
+	for {
+		ready := p.Readable()
+		l.mu.Lock()
+		if len(l.buf) > 0 {
+			n := copy(b, l.buf)
+			l.buf = l.buf[n:]
+			if len(l.buf) == 0 {
+				l.buf = nil
+			}
+			l.setReady()
+			l.mu.Unlock()
+			return n, nil
+		}
+		eof, gone := l.eof, l.isGone
+		l.mu.Unlock()
+		switch {
+		case eof:
+			return 0, io.EOF
+		case gone:
+			return 0, ErrLeaderGone
+		case !block:
+			return 0, ErrWouldBlock
+		}
+		select {
+		case <-ready:
+		case <-l.gone:
+		case <-p.ctx.Done():
+			return 0, p.check()
+		}
+	}
+}
+
+// Readable returns a channel that is closed when Read would not block. If
+// nothing is there it asks the leader for input: what the leader then reads
+// from its terminal is this process's.
+func (p *Process) Readable() <-chan struct{} {
+	l := &p.io
+	l.mu.Lock()
+	ask := len(l.buf) == 0 && !l.eof && !l.asked && !l.isGone
+	if ask {
+		l.asked = true
+	}
+	ready := l.ready
+	l.mu.Unlock()
+	if ask {
+		p.toLeader(&Signal{Kind: KindInput, N: MaxInput})
+	}
+	return ready
+}
+
+// Window returns the size of the leader's terminal, 0 0 if it has none.
+func (p *Process) Window() (rows, cols int) {
+	p.io.mu.Lock()
+	defer p.io.mu.Unlock()
+	return int(p.io.rows), int(p.io.cols)
+}
+
+// File has the leader carry out requests on its files, in order, several under
+// way at once, and returns their replies in that order. It sets their IDs. The
+// requests are the engine's from here on, their Data too. Errors as for Write;
+// what had been sent may then have been done or not.
+func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
+	replies := make([]*FileReply, 0, len(reqs))
+	waits := make([]chan *FileReply, 0, len(reqs))
+	wait := func() error {
+		select {
+		case r := <-waits[len(replies)]:
+			replies = append(replies, r)
+			return nil
+		case <-p.io.gone:
+			return ErrLeaderGone
+		case <-p.ctx.Done():
+			return p.check()
+		}
+	}
+	defer func() {
+		p.io.mu.Lock()
+		defer p.io.mu.Unlock()
+		for _, r := range reqs {
+			delete(p.io.files, r.ID)
+		}
+	}()
+	for i, r := range reqs {
+		if err := p.waitLink(); err != nil {
+			return nil, err
+		}
+		for i-len(replies) >= maxFilesInFlight {
+			if err := wait(); err != nil {
+				return nil, err
+			}
+		}
+		c := make(chan *FileReply, 1)
+		p.io.mu.Lock()
+		p.io.nextID++
+		r.ID = p.io.nextID
+		p.io.files[r.ID] = c
+		p.io.mu.Unlock()
+		waits = append(waits, c)
+		p.toLeader(&Signal{Kind: KindFile, File: r})
+	}
+	for len(replies) < len(reqs) {
+		if err := wait(); err != nil {
+			return nil, err
+		}
+	}
+	return replies, nil
+}
+
+// signal handles what the leader sends; it never blocks.
+func (l *leaderIO) signal(sig *Signal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch sig.Kind {
+	case KindCredit:
+		// A leader that grants without end only fills its own node.
+		l.credit = int(min(uint64(l.credit)+sig.N, 1<<30))
+		select {
+		case l.more <- struct{}{}:
+		default:
+		}
+	case KindInputData:
+		if !l.asked || len(l.buf)+len(sig.Data) > MaxInput {
+			return // nobody asked: a confused leader must not fill this node
+		}
+		l.buf = append(l.buf, sig.Data...)
+		if !sig.More {
+			l.asked = false
+			l.eof = l.eof || len(sig.Data) == 0
+		}
+		l.setReady()
+	case KindFileReply:
+		if c := l.files[sig.FileReply.ID]; c != nil {
+			delete(l.files, sig.FileReply.ID)
+			c <- sig.FileReply
+		}
+	case KindWindow:
+		l.rows, l.cols = uint16(sig.N>>16), uint16(sig.N)
+	case KindDown:
+		l.markGone()
+	}
+}
+
+func (l *leaderIO) leaderGone() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.markGone()
+}
+
+func (l *leaderIO) markGone() {
+	if !l.isGone {
+		l.isGone = true
+		close(l.gone)
+		l.setReady()
+	}
+}

@@ -1,0 +1,91 @@
+package hostfuncs
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/wnode-project/wnode/hostfuncs/abi"
+)
+
+// now returns the time of a clock in nanoseconds. The monotonic one starts with
+// the node, not with the run: an instance that is used again must not see it go
+// back. ENOTSUP for CPU time, EINVAL for clocks that do not exist.
+func (g *guest) now(clock uint32) (uint64, abi.Errno) {
+	switch clock {
+	case abi.ClockRealtime:
+		return uint64(time.Now().UnixNano()), 0
+	case abi.ClockMonotonic:
+		return uint64(time.Since(g.host.start)) + 1, 0 // Go guests take 0 for a broken clock
+	case abi.ClockProcessCPUTime, abi.ClockThreadCPUTime:
+		return 0, abi.ENOTSUP
+	}
+	return 0, abi.EINVAL
+}
+
+// clockResGet writes the resolution of a clock, u64 nanoseconds: 1. ENOTSUP
+// for CPU time, EINVAL for other clocks.
+func clockResGet(c *call, a []uint64) abi.Errno {
+	if _, errno := c.now(uint32(a[0])); errno != 0 {
+		return errno
+	}
+	p, errno := c.mem.bytes(a[1], 8)
+	if errno == 0 {
+		le.PutUint64(p, 1)
+	}
+	return errno
+}
+
+// clockTimeGet writes the time of a clock, u64 nanoseconds; the precision is
+// not looked at. Errors as of clock_res_get.
+func clockTimeGet(c *call, a []uint64) abi.Errno {
+	t, errno := c.now(uint32(a[0]))
+	if errno != 0 {
+		return errno
+	}
+	p, errno := c.mem.bytes(a[2], 8)
+	if errno == 0 {
+		le.PutUint64(p, t)
+	}
+	return errno
+}
+
+// random is a source of random bytes.
+type random struct{ seeded *mathrand.ChaCha8 } // nil: the machine's
+
+// newRandom returns the machine's source for seed 0, else one whose bytes
+// follow from the seed alone, on every machine.
+func newRandom(seed uint64) random {
+	if seed == 0 {
+		return random{}
+	}
+	key := [32]byte{}
+	binary.LittleEndian.PutUint64(key[:], seed)
+	copy(key[8:], "wnode guest random_get 1")
+	return random{mathrand.NewChaCha8(key)}
+}
+
+func (r random) read(b []byte) {
+	if r.seeded != nil {
+		r.seeded.Read(b)
+	} else {
+		rand.Read(b)
+	}
+}
+
+// randomGet fills a buffer with random bytes: of a cryptographic source, or
+// those that follow from the spec's seed.
+func randomGet(c *call, a []uint64) abi.Errno {
+	b, errno := c.mem.bytes(a[0], a[1])
+	if errno != 0 {
+		return errno
+	}
+	for len(b) > 0 {
+		n := min(len(b), 1<<20) // about a millisecond
+		c.random.read(b[:n])
+		b = b[n:]
+		c.live()
+	}
+	return 0
+}

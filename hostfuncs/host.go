@@ -1,0 +1,222 @@
+package hostfuncs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
+)
+
+// Host implements the host modules of guests. It is safe for concurrent use.
+type Host struct {
+	start time.Time // zero of the monotonic clock of all guests
+}
+
+// New returns a Host.
+func New() *Host { return &Host{start: time.Now()} }
+
+// Instantiate adds the host modules to a runtime, once for each runtime. They
+// live as long as the runtime.
+func (h *Host) Instantiate(ctx context.Context, r wazero.Runtime) error {
+	impl := functions()
+	byModule := map[string]wazero.HostModuleBuilder{}
+	for _, f := range abi.Functions() {
+		fn := impl[f.Name]
+		if fn == nil {
+			return fmt.Errorf("no implementation of %s.%s", f.Module, f.Name)
+		}
+		b := byModule[f.Module]
+		if b == nil {
+			b = r.NewHostModuleBuilder(f.Module)
+			byModule[f.Module] = b
+		}
+		b.NewFunctionBuilder().
+			WithGoModuleFunction(dispatch(fn, len(f.Results) > 0), f.Params, f.Results).
+			WithName(f.Name).Export(f.Name)
+	}
+	for name, b := range byModule {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return fmt.Errorf("host module %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Enter returns the context that all calls into the guest of one run of p get,
+// and a function that releases what the run held. What the run has open at the
+// group leader is closed by the leader, when p ends.
+func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, func()) {
+	return h.enter(ctx, p)
+}
+
+func (h *Host) enter(ctx context.Context, p process) (context.Context, func()) {
+	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed)}
+	g.fds.init(p.Spec())
+	return g, func() { g.fds, g.scratch = table{}, nil }
+}
+
+// process is what host functions need of an engine.Process.
+type process interface {
+	Context() context.Context
+	Spec() *engine.Spec
+	Write(s engine.Stream, b []byte) (int, error)
+	Read(b []byte, block bool) (int, error)
+	Readable() <-chan struct{}
+	File(reqs ...*engine.FileRequest) ([]*engine.FileReply, error)
+}
+
+var _ process = (*engine.Process)(nil)
+
+// guest is the state of one run. It is itself the context of the run's calls,
+// so that the usual call finds it without a walk. A guest has one thread, so
+// nothing here is locked.
+type guest struct {
+	context.Context
+	host    *Host
+	p       process
+	done    <-chan struct{}
+	fds     table
+	random  random
+	scratch []byte // joins small writes
+	call    call   // the one under way
+}
+
+type guestKey struct{}
+
+// Value makes the guest findable under contexts derived from it.
+func (g *guest) Value(key any) any {
+	if _, ok := key.(guestKey); ok {
+		return g
+	}
+	return g.Context.Value(key)
+}
+
+// call is one call of a host function.
+type call struct {
+	*guest
+	mod api.Module
+	mem memory
+}
+
+// function implements a host function. args are the Wasm arguments.
+type function func(c *call, args []uint64) abi.Errno
+
+// dispatch adapts f to wazero.
+func dispatch(f function, result bool) api.GoModuleFunc {
+	return func(ctx context.Context, mod api.Module, stack []uint64) {
+		g, ok := ctx.(*guest)
+		if !ok {
+			if g, ok = ctx.Value(guestKey{}).(*guest); !ok {
+				panic("host function called outside Host.Enter")
+			}
+		}
+		g.live()
+		g.call = call{guest: g, mod: mod, mem: memory{mod.Memory()}}
+		errno := f(&g.call, stack)
+		if result {
+			stack[0] = uint64(errno)
+		}
+	}
+}
+
+// live unwinds the guest if its process is to end: a host function that merely
+// returned might let the guest finish as if nothing had happened.
+func (g *guest) live() {
+	select {
+	case <-g.done:
+		panic(sys.NewExitError(exitKilled))
+	default:
+	}
+}
+
+// exitKilled is the exit code of an instance that is unwound. The engine knows
+// the process's reason and does not look at it. As a shell's for SIGKILL.
+const exitKilled = 137
+
+// wait returns when c or t has something, nil for neither, or unwinds the guest.
+func (g *guest) wait(c <-chan struct{}, t <-chan time.Time) {
+	select {
+	case <-c:
+	case <-t:
+	case <-g.done:
+		g.live()
+	}
+}
+
+// files has the leader carry out requests and returns the replies in order.
+// An errno in a reply is the caller's to look at.
+func (g *guest) files(reqs ...*engine.FileRequest) ([]*engine.FileReply, abi.Errno) {
+	replies, err := g.p.File(reqs...)
+	if err != nil || len(replies) != len(reqs) {
+		g.live()
+		return nil, abi.EIO
+	}
+	return replies, 0
+}
+
+// file has the leader carry out one request.
+func (g *guest) file(req *engine.FileRequest) (*engine.FileReply, abi.Errno) {
+	replies, errno := g.files(req)
+	if errno != 0 {
+		return nil, errno
+	}
+	return replies[0], abi.Errno(replies[0].Errno)
+}
+
+// functions returns the implementation of each function by name.
+func functions() map[string]function {
+	return map[string]function{
+		"args_get":                argsGet,
+		"args_sizes_get":          argsSizesGet,
+		"environ_get":             environGet,
+		"environ_sizes_get":       environSizesGet,
+		"clock_res_get":           clockResGet,
+		"clock_time_get":          clockTimeGet,
+		"fd_advise":               fdAdvise,
+		"fd_allocate":             fdAllocate,
+		"fd_close":                fdClose,
+		"fd_datasync":             fdDatasync,
+		"fd_fdstat_get":           fdFdstatGet,
+		"fd_fdstat_set_flags":     fdFdstatSetFlags,
+		"fd_fdstat_set_rights":    fdFdstatSetRights,
+		"fd_filestat_get":         fdFilestatGet,
+		"fd_filestat_set_size":    fdFilestatSetSize,
+		"fd_filestat_set_times":   fdFilestatSetTimes,
+		"fd_pread":                fdPread,
+		"fd_prestat_get":          fdPrestatGet,
+		"fd_prestat_dir_name":     fdPrestatDirName,
+		"fd_pwrite":               fdPwrite,
+		"fd_read":                 fdRead,
+		"fd_readdir":              fdReaddir,
+		"fd_renumber":             fdRenumber,
+		"fd_seek":                 fdSeek,
+		"fd_sync":                 fdSync,
+		"fd_tell":                 fdTell,
+		"fd_write":                fdWrite,
+		"path_create_directory":   pathCreateDirectory,
+		"path_filestat_get":       pathFilestatGet,
+		"path_filestat_set_times": pathFilestatSetTimes,
+		"path_link":               pathLink,
+		"path_open":               pathOpen,
+		"path_readlink":           pathReadlink,
+		"path_remove_directory":   pathRemoveDirectory,
+		"path_rename":             pathRename,
+		"path_symlink":            pathSymlink,
+		"path_unlink_file":        pathUnlinkFile,
+		"poll_oneoff":             pollOneoff,
+		"proc_exit":               procExit,
+		"proc_raise":              procRaise,
+		"random_get":              randomGet,
+		"sched_yield":             schedYield,
+		"sock_accept":             sockAccept,
+		"sock_recv":               sockRecv,
+		"sock_send":               sockSend,
+		"sock_shutdown":           sockShutdown,
+	}
+}

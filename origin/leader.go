@@ -1,0 +1,136 @@
+package origin
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"io"
+	"sync"
+
+	"github.com/wnode-project/wnode/engine"
+)
+
+// Config is what a Leader owns.
+type Config struct {
+	Stdin  io.Reader // nil is at its end
+	Stdout io.Writer
+	Stderr io.Writer
+	Files  *Files // nil: no directories
+	Mounts int    // how many of Files' directories processes see: all of them
+}
+
+// Exit is how a run ended.
+type Exit struct {
+	PID    engine.PID
+	Reason engine.Reason
+	Report engine.Report
+	Output error // not nil: a write to stdout or stderr failed, and what followed is lost
+}
+
+// Leader is a group leader.
+type Leader struct {
+	eng   *engine.Engine
+	proc  *engine.Native
+	token [16]byte
+	cfg   Config
+	out   output
+	in    input
+	files fileWorkers
+
+	mu   sync.Mutex
+	runs map[engine.PID]bool // spawned here, not ended
+	exit chan Exit
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// New starts a leader. Close ends it.
+func New(e *engine.Engine, c Config) *Leader {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Leader{eng: e, cfg: c, runs: map[engine.PID]bool{}, exit: make(chan Exit, 1), stop: stop}
+	rand.Read(l.token[:])
+	l.proc = e.Native(l.handle)
+	l.out.init(l)
+	l.in.init(l)
+	l.files.init(l)
+	l.wg.Go(func() { l.out.serve(ctx) })
+	// Not waited for: a read of a terminal cannot be called off.
+	go l.in.serve(ctx)
+	return l
+}
+
+// Spawn starts a process on a node with this leader, linked and monitored, and
+// returns its pid. Wait reports its end. One leader runs one process at a time.
+func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
+	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
+	spec.Link = true
+	spec.Monitor = l.eng.MakeRef()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	pid := l.eng.Spawn(l.proc, node, spec)
+	l.runs[pid] = true
+	return pid
+}
+
+// Kill sends the process an exit signal that it cannot trap. Its end is
+// confirmed by Wait.
+func (l *Leader) Kill(pid engine.PID, why string) {
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill, Detail: why}})
+}
+
+// Resize tells the processes that run that the terminal has another size.
+func (l *Leader) Resize(rows, cols uint16) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for pid := range l.runs {
+		l.proc.Send(pid, &engine.Signal{Kind: engine.KindWindow, N: uint64(rows)<<16 | uint64(cols)})
+	}
+}
+
+// Wait returns when the process has ended and all its output is written, or
+// with the context's error.
+func (l *Leader) Wait(ctx context.Context) (Exit, error) {
+	select {
+	case x := <-l.exit:
+		return x, nil
+	case <-ctx.Done():
+		return Exit{}, ctx.Err()
+	}
+}
+
+// Close ends the leader and what still runs under it. Output that is not
+// written yet is lost. It does not wait for a read of stdin.
+func (l *Leader) Close() {
+	l.proc.Close(engine.Reason{Word: engine.LeaderGone, Detail: "its terminal left"})
+	l.stop()
+	l.files.stop()
+	l.wg.Wait()
+}
+
+// handle takes a signal of a process. It never blocks.
+func (l *Leader) handle(sig *engine.Signal) {
+	switch sig.Kind {
+	case engine.KindOutput, engine.KindInput, engine.KindFile:
+		if subtle.ConstantTimeCompare(sig.Token[:], l.token[:]) != 1 {
+			return // not ours: whoever asks learns nothing
+		}
+	}
+	switch sig.Kind {
+	case engine.KindOutput:
+		l.out.add(sig)
+	case engine.KindInput:
+		l.in.ask(sig.From, int(min(sig.N, engine.MaxInput)))
+	case engine.KindFile:
+		l.files.ask(sig)
+	case engine.KindDown:
+		l.mu.Lock()
+		ours := l.runs[sig.From]
+		delete(l.runs, sig.From)
+		l.mu.Unlock()
+		if ours {
+			l.in.forget(sig.From)
+			l.files.forget(sig.From)
+			l.out.end(sig)
+		}
+	}
+}
