@@ -2,7 +2,7 @@ package guest
 
 import (
 	"context"
-	"runtime"
+	goruntime "runtime"
 	"sync"
 
 	"github.com/ipfs/go-cid"
@@ -21,6 +21,8 @@ type compiled struct {
 	rt    wazero.Runtime
 	slots chan struct{} // compilations at once
 
+	wg sync.WaitGroup
+
 	mu   sync.Mutex
 	byID map[cid.Cid]*entry
 	idle []*entry // nobody uses them; longest idle first
@@ -37,7 +39,7 @@ type entry struct {
 
 func (c *compiled) init(rt wazero.Runtime) {
 	c.rt = rt
-	c.slots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 	c.byID = map[cid.Cid]*entry{}
 }
 
@@ -47,15 +49,7 @@ func (c *compiled) init(rt wazero.Runtime) {
 // that does not compile is remembered as such.
 func (c *compiled) get(ctx context.Context, m engine.ModuleData) (wazero.CompiledModule, func(), error) {
 	c.mu.Lock()
-	e := c.byID[m.CID]
-	if e == nil {
-		e = &entry{id: m.CID, size: len(m.Bytes), ready: make(chan struct{})}
-		c.byID[m.CID] = e
-		go c.compile(e, m.Bytes)
-	} else if e.users == 0 {
-		c.unidle(e)
-	}
-	e.users++
+	e := c.use(m)
 	c.mu.Unlock()
 	release := func() { c.release(e) }
 	select {
@@ -71,10 +65,36 @@ func (c *compiled) get(ctx context.Context, m engine.ModuleData) (wazero.Compile
 	return e.code, release, nil
 }
 
+// use returns the module's entry with one user more, and begins to compile a
+// new one. c.mu is held.
+func (c *compiled) use(m engine.ModuleData) *entry {
+	e := c.byID[m.CID]
+	if e == nil {
+		e = &entry{id: m.CID, size: len(m.Bytes), ready: make(chan struct{})}
+		c.byID[m.CID] = e
+		c.wg.Go(func() { c.compile(e, m.Bytes) })
+	} else if e.users == 0 {
+		c.unidle(e)
+	}
+	e.users++
+	return e
+}
+
+// prepare begins to compile a module that is not here yet.
+func (c *compiled) prepare(m engine.ModuleData) {
+	c.mu.Lock()
+	e := c.use(m)
+	c.mu.Unlock()
+	c.release(e)
+}
+
+// close waits for compilations: they cannot be called off.
+func (c *compiled) close() { c.wg.Wait() }
+
 func (c *compiled) compile(e *entry, b []byte) {
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
-	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
+	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
 	e.code, e.err = c.rt.CompileModule(ctx, b)
 	close(e.ready)
 }

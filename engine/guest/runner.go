@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -36,7 +38,16 @@ type Config struct {
 
 // Runner implements engine.Runner. It is safe for concurrent use.
 type Runner struct {
-	host    HostModules
+	cfg Config
+
+	mu      sync.Mutex
+	closed  bool
+	running *runtime
+}
+
+// runtime is what a Runner needs once it runs something. A command that only
+// sends modules elsewhere never does.
+type runtime struct {
 	rt      wazero.Runtime
 	cache   wazero.CompilationCache
 	modules compiled
@@ -44,33 +55,78 @@ type Runner struct {
 
 var _ engine.Runner = (*Runner)(nil)
 
-// New makes a Runner. An unusable CacheDir is an error.
-func New(ctx context.Context, c Config) (*Runner, error) {
+// New makes a Runner. An unusable CacheDir shows when the first module runs.
+func New(c Config) *Runner {
+	return &Runner{cfg: c}
+}
+
+// start returns the runtime, which the first call makes.
+func (r *Runner) start() (*runtime, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errors.New("the runner is closed")
+	}
+	if r.running == nil {
+		t, err := r.newRuntime()
+		if err != nil {
+			return nil, err
+		}
+		r.running = t
+	}
+	return r.running, nil
+}
+
+func (r *Runner) newRuntime() (*runtime, error) {
+	ctx := context.Background()
 	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
-	r := &Runner{host: c.Host}
-	if c.CacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(c.CacheDir)
+	t := &runtime{}
+	if dir := r.cfg.CacheDir; dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("compile cache: %w", err)
+		}
+		cache, err := wazero.NewCompilationCacheWithDir(dir)
 		if err != nil {
 			return nil, fmt.Errorf("compile cache: %w", err)
 		}
-		r.cache = cache
+		t.cache = cache
 		cfg = cfg.WithCompilationCache(cache)
 	}
-	r.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	r.modules.init(r.rt)
-	if err := c.Host.Instantiate(ctx, r.rt); err != nil {
-		return nil, errors.Join(fmt.Errorf("host functions: %w", err), r.Close(ctx))
+	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	t.modules.init(t.rt)
+	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
+		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
-	return r, nil
+	return t, nil
 }
 
-// Close releases all compiled modules. No process may run any more.
-func (r *Runner) Close(ctx context.Context) error {
-	err := r.rt.Close(ctx)
-	if r.cache != nil {
-		err = errors.Join(err, r.cache.Close(ctx))
+func (t *runtime) close(ctx context.Context) error {
+	t.modules.close()
+	err := t.rt.Close(ctx)
+	if t.cache != nil {
+		err = errors.Join(err, t.cache.Close(ctx))
 	}
 	return err
+}
+
+// Close releases all compiled modules. No process may run any more, and none
+// can be started.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if r.running == nil {
+		return nil
+	}
+	return r.running.close(ctx)
+}
+
+// Prepare compiles a module, so that the first process that runs it starts
+// sooner. It returns at once; a module that does not compile says so there.
+func (r *Runner) Prepare(m engine.ModuleData) {
+	if t, err := r.start(); err == nil {
+		t.modules.prepare(m)
+	}
 }
 
 // Run implements engine.Runner.
@@ -83,7 +139,11 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if why := admit(m.Bytes, limit); why.Word != "" {
 		return why
 	}
-	code, release, err := r.modules.get(p.Context(), m)
+	t, err := r.start()
+	if err != nil {
+		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
+	}
+	code, release, err := t.modules.get(p.Context(), m)
 	report.Compile = time.Since(begin)
 	if err != nil {
 		return engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
@@ -91,12 +151,12 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	defer release()
 
 	begin = time.Now()
-	ctx, leave := r.host.Enter(p.Context(), p)
+	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
 	mem := &memory{limit: limit, exceeded: func() {
 		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
 	}}
-	inst, err := r.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code,
+	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
 		return reasonOf(err)

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ipfs/go-cid"
+	"github.com/spf13/cobra"
+
+	"github.com/wnode-project/wnode"
+	"github.com/wnode-project/wnode/control"
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/modstore"
+)
+
+func (a *app) moduleCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "module",
+		Short: "Look after modules",
+		Long: `Modules are known by the hash of their bytes (CID), by a unique prefix of it, and
+by tags. Without --on these commands work on your own store, which run uses;
+with --on NODE on that node's.`,
+		Example: `  wnode module add --on kate --tag kate kate.wasm
+  wnode module ls --on kate`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q%s", clean(args[0]), suggest(args[0], commandNames(c)))
+			}
+			return c.Help()
+		},
+	}
+	c.AddCommand(a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd())
+	return c
+}
+
+// storeFlag adds --on with the meaning it has for module commands.
+func storeFlag(c *cobra.Command, on *string) {
+	c.Flags().StringVar(on, "on", "local", "work on the store of `NODE` (local: your own)")
+}
+
+// importFile checks a file and puts it into the node's store.
+func importFile(ctx context.Context, n *wnode.Node, path string) (cid.Cid, uint64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			return cid.Undef, 0, notFoundf("no_such_file", "%s: %w", path, pe.Err)
+		}
+		return cid.Undef, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return cid.Undef, 0, err
+	}
+	if info.IsDir() {
+		return cid.Undef, 0, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
+	}
+	if info.Size() > modstore.MaxModule {
+		return cid.Undef, 0, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
+	}
+	b, err := io.ReadAll(io.LimitReader(f, modstore.MaxModule+1))
+	if err != nil {
+		return cid.Undef, 0, err
+	}
+	if err := guest.Check(b, 0); err != nil {
+		return cid.Undef, 0, invalidf("module_invalid", "%s: %w", path, err)
+	}
+	return n.Store.AddBytes(ctx, b)
+}
+
+func (a *app) moduleAddCmd() *cobra.Command {
+	var on, tag string
+	var quiet bool
+	c := &cobra.Command{
+		Use:   "add FILE",
+		Short: "Check a module and put it into a store; prints its CID",
+		Example: `  wnode module add hello.wasm
+  wnode module add --on kate --tag kate kate.wasm`,
+		Args: exactArgs(1, "module add [--on NODE] [--tag TAG] FILE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if tag != "" {
+				if err := modstore.CheckTag(tag); err != nil {
+					return usagef("%v", err)
+				}
+			}
+			n, cl, err := a.connect(c.Context(), on)
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			id, bytes, err := importFile(c.Context(), n, args[0])
+			if err != nil {
+				return err
+			}
+			if err := cl.AddModule(c.Context(), id.String(), bytes, tag); err != nil {
+				return err
+			}
+			switch {
+			case a.json:
+				return a.print(map[string]any{"cid": id.String(), "size": bytes, "tag": tag})
+			case quiet:
+				_, err = fmt.Fprintln(a.out, id)
+			default:
+				_, err = fmt.Fprintf(a.out, "%s  %s  %s\n", id, size(bytes), clean(strings.TrimSpace(tag+" "+filepath.Base(args[0]))))
+			}
+			return err
+		},
+	}
+	storeFlag(c, &on)
+	c.Flags().StringVar(&tag, "tag", "", "give it the name `TAG` there")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the CID alone")
+	return c
+}
+
+func (a *app) moduleLsCmd() *cobra.Command {
+	var on string
+	c := &cobra.Command{
+		Use: "ls", Short: "List a store", Args: exactArgs(0, "module ls [--on NODE]"),
+		Example: `  wnode module ls --on kate`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.each(c.Context(), on, func(ctx context.Context, _ string, cl control.Client) error {
+				ms, err := cl.Modules(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.print(ms)
+				}
+				rows := [][]string{{"CID", "SIZE", "AGE", "TAGS"}}
+				for _, m := range ms {
+					rows = append(rows, []string{m.CID, size(m.Size), ago(m.Added), strings.Join(m.Tags, " ")})
+				}
+				return a.table(rows)
+			})
+		},
+	}
+	storeFlag(c, &on)
+	return c
+}
+
+func (a *app) moduleInspectCmd() *cobra.Command {
+	var on string
+	c := &cobra.Command{
+		Use: "inspect MODULE", Short: "Describe a module: imports, exports, toolchain, hashes",
+		Example: `  wnode module inspect hello.wasm
+  wnode module inspect --on kate kate`,
+		Args: exactArgs(1, "module inspect [--on NODE] MODULE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var i control.Inspection
+			if isPath(args[0]) {
+				b, err := os.ReadFile(args[0])
+				if err != nil {
+					return notFoundf("no_such_file", "%w", err)
+				}
+				if i, err = control.Inspect(b); err != nil {
+					return invalidf("module_invalid", "%s: %w", args[0], err)
+				}
+			} else {
+				n, cl, err := a.connect(c.Context(), on)
+				if err != nil {
+					return err
+				}
+				defer n.Close()
+				if i, err = cl.Inspect(c.Context(), args[0]); err != nil {
+					return err
+				}
+			}
+			if a.json {
+				return a.print(i)
+			}
+			return a.printInspection(i)
+		},
+	}
+	storeFlag(c, &on)
+	return c
+}
+
+func (a *app) printInspection(i control.Inspection) error {
+	memory := size(i.MemoryMin)
+	if i.MemoryMax > 0 {
+		memory += " to " + size(i.MemoryMax)
+	}
+	runs := "yes"
+	if i.NotRunnable != "" {
+		runs = "no: " + i.NotRunnable
+	}
+	rows := [][]string{
+		{"cid", i.CID}, {"sha256", i.SHA256}, {"size", size(i.Size)}, {"kind", i.Kind},
+		{"toolchain", i.Toolchain}, {"memory", memory}, {"tags", strings.Join(i.Tags, " ")}, {"runs here", runs},
+	}
+	for _, f := range i.Imports {
+		rows = append(rows, []string{"import", f.Module + "." + f.Name + f.Signature})
+	}
+	for _, f := range i.Exports {
+		rows = append(rows, []string{"export", f.Name + f.Signature})
+	}
+	return a.table(rows)
+}
+
+func (a *app) moduleGetCmd() *cobra.Command {
+	var on, out string
+	c := &cobra.Command{
+		Use: "get MODULE", Short: "Fetch a module into your store, and with -o into a file",
+		Example: `  wnode module get --on kate kate -o kate.wasm`,
+		Args:    exactArgs(1, "module get [--on NODE] MODULE [-o FILE]"),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, cl, err := a.connect(c.Context(), on)
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			m, err := cl.Find(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			id, err := cid.Decode(m.CID)
+			if err != nil {
+				return fmt.Errorf("%s answered with a bad CID: %w", on, err)
+			}
+			var b []byte
+			if n.Net != nil {
+				b, err = n.Net.Open(c.Context(), id, m.Size, cl.Node)
+			} else {
+				b, err = n.Store.Bytes(c.Context(), id)
+			}
+			if err != nil {
+				return err
+			}
+			if out == "-" {
+				_, err := a.out.Write(b)
+				return err
+			}
+			if out != "" {
+				if err := os.WriteFile(out, b, 0o644); err != nil {
+					return err
+				}
+			}
+			if a.json {
+				return a.print(m)
+			}
+			_, err = fmt.Fprintln(a.out, m.CID)
+			return err
+		},
+	}
+	storeFlag(c, &on)
+	c.Flags().StringVarP(&out, "output", "o", "", "write it to `FILE` too (-: to stdout)")
+	return c
+}
+
+func (a *app) moduleRmCmd() *cobra.Command {
+	var on string
+	c := &cobra.Command{
+		Use: "rm MODULE", Short: "Remove a module and its tags; a tag of several goes alone",
+		Example: `  wnode module rm --on kate kate`,
+		Args:    exactArgs(1, "module rm [--on NODE] MODULE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, cl, err := a.connect(c.Context(), on)
+			if err != nil {
+				return err
+			}
+			defer n.Close()
+			if err := cl.RemoveModule(c.Context(), args[0]); err != nil {
+				return err
+			}
+			if a.json {
+				return a.print(map[string]string{"removed": args[0]})
+			}
+			return nil
+		},
+	}
+	storeFlag(c, &on)
+	return c
+}
+
+// isPath reports whether MODULE names a file: it begins as a path or ends as
+// source or module does. Anything else is a CID, a prefix of one, or a tag.
+func isPath(module string) bool {
+	if strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
+		return true
+	}
+	switch filepath.Ext(module) {
+	case ".wasm", ".go", ".c", ".rs", ".ts":
+		return true
+	}
+	return false
+}
+
+// resolve finds MODULE at the origin, and leaves a name that is not known here
+// to the target.
+func resolve(ctx context.Context, n *wnode.Node, module string, remote bool) (engine.Module, error) {
+	if isPath(module) {
+		id, bytes, err := importFile(ctx, n, module)
+		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
+	}
+	id, err := n.Store.Resolve(module)
+	switch {
+	case err == nil:
+		return engine.Module{CID: id, Name: module}, nil
+	case remote && errors.Is(err, modstore.ErrNotFound):
+		return engine.Module{Name: module}, nil
+	case errors.Is(err, modstore.ErrNotFound):
+		hint := ""
+		if _, statErr := os.Stat(module); statErr == nil {
+			hint = fmt.Sprintf(" (there is a file of that name: ./%s)", clean(module))
+		}
+		return engine.Module{}, notFoundf("module_not_found", "no module %q in your store%s: give a path such as ./%s.wasm, or --on a node that has it", clean(module), hint, clean(module))
+	}
+	return engine.Module{}, &failure{"badarg", exitNotFound, exitNoObject, err}
+}

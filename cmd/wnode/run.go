@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/wnode-project/wnode"
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/home"
+	"github.com/wnode-project/wnode/origin"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	on, invoke, status string
+	env, dirs          []string
+	timeout            time.Duration
+	memory             string
+	noInput, terminal  bool
+}
+
+func (a *app) runCmd() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run [flags] MODULE [args...]",
+		Short: "Run a module here or on a node, attached to this terminal",
+		Long: `Run a module: a .wasm file, a CID or a prefix of one, or a tag. Its input, output
+and --dir directories are this terminal's, wherever it runs. The exit code is the
+guest's, or 124 timeout, 125 wnode failed, 126 the module cannot run, 127 not
+found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
+		Example: `  wnode run --on kate hello.wasm world
+  echo text | wnode run --on kate --dir .::/data cat.wasm
+  wnode run --on kate --invoke say_name kate`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("want: wnode run [flags] MODULE [args...]")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), &f, args[0], args[1:]) },
+	}
+	fl := c.Flags()
+	fl.SetInterspersed(false)
+	fl.StringVar(&f.on, "on", "local", "run it on `NODE`")
+	fl.StringVar(&f.invoke, "invoke", "", "call `EXPORT` instead of _start; args are its arguments, results are printed")
+	fl.StringArrayVarP(&f.env, "env", "e", nil, "set `K=V` in the guest's environment (repeatable)")
+	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
+	fl.DurationVar(&f.timeout, "timeout", 0, "end it after this time, counted from the spawn")
+	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
+	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
+	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
+	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
+	return c
+}
+
+// spec turns the flags into a Spec without a module.
+func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, error) {
+	s := &engine.Spec{Entry: f.invoke, Args: args, NoInput: f.noInput}
+	for _, e := range f.env {
+		k, _, ok := strings.Cut(e, "=")
+		if !ok {
+			// As env(1) does not: a variable is passed on only by name.
+			v, set := os.LookupEnv(k)
+			if !set {
+				return nil, nil, usagef("-e %s: want K=V, or the name of a variable that is set", clean(e))
+			}
+			e = k + "=" + v
+		}
+		if k == "" || strings.ContainsRune(e, 0) {
+			return nil, nil, usagef("-e %q: want K=V", clean(e))
+		}
+		s.Env = append(s.Env, e)
+	}
+	var dirs []origin.Dir
+	for _, d := range f.dirs {
+		dir, err := parseDir(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		dirs = append(dirs, dir)
+		s.Mounts = append(s.Mounts, engine.Mount{Guest: dir.Guest, ReadOnly: dir.ReadOnly})
+	}
+	if f.timeout < 0 {
+		return nil, nil, usagef("--timeout must not be negative")
+	}
+	s.Limits.Wall = f.timeout
+	if f.memory != "" {
+		n, err := parseSize(f.memory)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.Limits.Memory = n
+	}
+	s.Terminal = a.terminal(f.terminal)
+	return s, dirs, nil
+}
+
+// parseDir reads HOST::GUEST[:ro]. HOST alone is seen under the same name.
+func parseDir(d string) (origin.Dir, error) {
+	host, guest, ok := strings.Cut(d, "::")
+	dir := origin.Dir{Host: host, Guest: guest}
+	if !ok {
+		dir.Guest = host
+	}
+	if g, ro := strings.CutSuffix(dir.Guest, ":ro"); ro {
+		dir.Guest, dir.ReadOnly = g, true
+		if !ok {
+			dir.Host = g
+		}
+	}
+	if dir.Host == "" || dir.Guest == "" {
+		return dir, usagef("--dir %s: want HOST::GUEST or HOST::GUEST:ro", clean(d))
+	}
+	return dir, nil
+}
+
+// parseSize reads bytes with an optional binary unit: 65536, 64K, 64MiB, 1G.
+func parseSize(s string) (uint64, error) {
+	var n float64
+	var unit string
+	if k, err := fmt.Sscanf(s, "%g%s", &n, &unit); k < 1 || err != nil && k < 1 || n <= 0 {
+		return 0, usagef("%q is not a size: want a number with K, M or G, as 32MiB", clean(s))
+	}
+	shift, ok := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30}[strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(unit), "b"), "i")]
+	if !ok || n*float64(uint64(1)<<shift) > 4<<30 {
+		return 0, usagef("%q is not a size up to 4GiB: want a number with K, M or G, as 32MiB", clean(s))
+	}
+	return uint64(n * float64(uint64(1)<<shift)), nil
+}
+
+// terminal describes the standard streams.
+func (a *app) terminal(force bool) engine.Terminal {
+	is := func(v any) bool {
+		f, ok := v.(*os.File)
+		return force || ok && term.IsTerminal(int(f.Fd()))
+	}
+	t := engine.Terminal{Stdin: is(a.in), Stdout: is(a.out), Stderr: is(a.err)}
+	t.Rows, t.Cols = a.windowSize()
+	return t
+}
+
+func (a *app) windowSize() (rows, cols uint16) {
+	f, ok := a.out.(*os.File)
+	if !ok {
+		return 0, 0
+	}
+	w, h, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return uint16(h), uint16(w)
+}
+
+func (a *app) run(ctx context.Context, f *runFlags, module string, args []string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop, end := interrupts()
+	defer end()
+	status := runStatus{Node: f.on}
+	err := a.runAttached(ctx, cancel, stop, f, module, args, &status)
+	if err != nil {
+		c := classify(err)
+		status.Code, status.Reason = c.run, c.word
+		status.Message = err.Error()
+	}
+	if f.status != "" {
+		b, jerr := json.MarshalIndent(status, "", "  ")
+		if jerr == nil {
+			jerr = home.WriteFile(f.status, append(b, '\n'))
+		}
+		if jerr != nil {
+			return errors.Join(err, fmt.Errorf("--status: %w", jerr))
+		}
+	}
+	a.code = status.Code
+	return err
+}
+
+// runStatus is what --status writes.
+type runStatus struct {
+	Node      string  `json:"node"`
+	PID       string  `json:"pid,omitempty"`
+	CID       string  `json:"cid,omitempty"`
+	Reason    string  `json:"reason"`
+	Code      int     `json:"code"`
+	Message   string  `json:"message,omitempty"`
+	Trap      string  `json:"trap,omitempty"`
+	Fetch     float64 `json:"fetch_seconds"`
+	Compile   float64 `json:"compile_seconds"`
+	Start     float64 `json:"start_seconds"`
+	Run       float64 `json:"run_seconds"`
+	MaxMemory uint64  `json:"max_memory_bytes"`
+	Fuel      uint64  `json:"fuel"`
+}
+
+// interrupted is the cause of a run that a signal ended before its spawn.
+type interrupted struct{ s os.Signal }
+
+func (i interrupted) Error() string { return "ended by " + i.s.String() }
+
+// signalCode is what a shell reports for a command ended by a signal.
+func signalCode(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return exitInterrupted
+}
+
+func (a *app) runAttached(ctx context.Context, cancel context.CancelCauseFunc, stop <-chan os.Signal, f *runFlags, module string, args []string, status *runStatus) error {
+	spec, dirs, err := a.spec(f, args)
+	if err != nil {
+		return err
+	}
+	// Until the spawn there is nothing to end but this command itself.
+	spawned := make(chan struct{})
+	signals := make(chan os.Signal, 4)
+	go func() {
+		for s := range stop {
+			select {
+			case <-spawned:
+				signals <- s
+			default:
+				cancel(interrupted{s})
+			}
+		}
+	}()
+
+	n, l, pid, err := a.spawn(ctx, f.on, spec, dirs, module)
+	close(spawned)
+	if err != nil {
+		var i interrupted
+		if errors.As(context.Cause(ctx), &i) {
+			return &failure{"interrupted", signalCode(i.s), signalCode(i.s), i}
+		}
+		return err
+	}
+	defer n.Close()
+	defer l.Close()
+	status.PID = n.Engine.PIDText(pid)
+	if spec.Module.CID.Defined() {
+		status.CID = spec.Module.CID.String()
+	}
+	defer a.watchWindow(l)()
+	exit, sig, err := a.await(ctx, l, n, pid, signals, f.timeout)
+	if err != nil {
+		return err
+	}
+	return a.ended(exit, sig, f.on, status)
+}
+
+// spawn brings up what the run needs and starts it.
+func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []origin.Dir, module string) (_ *wnode.Node, _ *origin.Leader, pid engine.PID, err error) {
+	files, err := origin.OpenDirs(dirs)
+	if err != nil {
+		return nil, nil, pid, &failure{"no_such_dir", exitOwn, exitFailed, fmt.Errorf("--dir: %w", err)}
+	}
+	n, err := a.start(ctx, wnode.Config{Offline: on == "local"})
+	if err != nil {
+		files.Close()
+		return nil, nil, pid, err
+	}
+	defer func() {
+		if err != nil {
+			files.Close()
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	// The check comes first: a bad module is refused whatever the node is.
+	if spec.Module, err = resolve(ctx, n, module, on != "local"); err != nil {
+		return nil, nil, pid, err
+	}
+	target := n.Self
+	if on != "local" {
+		if target, err = a.reach(ctx, n, on); err != nil {
+			return nil, nil, pid, err
+		}
+	}
+	l := origin.New(n.Engine, origin.Config{Stdin: a.in, Stdout: a.out, Stderr: a.err, Files: files, Mounts: len(dirs)})
+	return n, l, l.Spawn(target.Node, spec), nil
+}
+
+// await waits for the end of the run. The first signal kills it and goes on
+// waiting for the confirmation; the second leaves at once.
+func (a *app) await(ctx context.Context, l *origin.Leader, n *wnode.Node, pid engine.PID, signals <-chan os.Signal, timeout time.Duration) (origin.Exit, os.Signal, error) {
+	type result struct {
+		exit origin.Exit
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		x, err := l.Wait(ctx)
+		done <- result{x, err}
+	}()
+	var late <-chan time.Time
+	if timeout > 0 {
+		// The target ends it; this is for a target that does not answer.
+		late = time.After(timeout + 2*time.Second)
+	}
+	var first os.Signal
+	for {
+		select {
+		case r := <-done:
+			return r.exit, first, r.err
+		case s := <-signals:
+			if first != nil {
+				return origin.Exit{}, nil, &failure{"interrupted", signalCode(s), signalCode(s),
+					fmt.Errorf("left without waiting: %s is told to end when this connection closes", n.Engine.PIDText(pid))}
+			}
+			first = s
+			l.Kill(pid, "interrupted at its terminal")
+		case <-late:
+			return origin.Exit{}, nil, &failure{"timeout", exitTimeout, exitFailed,
+				fmt.Errorf("timeout: the node did not confirm that %s ended", n.Engine.PIDText(pid))}
+		}
+	}
+}
+
+// ended reports the end of a run on stderr and in status.
+func (a *app) ended(x origin.Exit, sig os.Signal, node string, status *runStatus) error {
+	status.Reason = string(x.Reason.Word)
+	status.Message = x.Reason.Detail
+	status.Fetch, status.Compile = seconds(x.Report.Fetch), seconds(x.Report.Compile)
+	status.Start, status.Run = seconds(x.Report.Start), seconds(x.Report.Run)
+	status.MaxMemory, status.Fuel = x.Report.MaxMemory, x.Report.Fuel
+	status.Code = reasonCode(x.Reason)
+	switch x.Reason.Word {
+	case engine.Normal, engine.Exited:
+		if x.Output != nil {
+			return fmt.Errorf("output: %w", x.Output)
+		}
+		return nil
+	case engine.Trap, engine.Stack:
+		status.Trap = x.Reason.Detail
+		return &failure{string(x.Reason.Word), status.Code, status.Code, fmt.Errorf("%s: trap: %s", status.PID, x.Reason.Detail)}
+	case engine.Killed:
+		if sig != nil {
+			status.Code = signalCode(sig)
+			return &failure{"interrupted", status.Code, status.Code, fmt.Errorf("%s ended by %v", status.PID, sig)}
+		}
+		if x.Output != nil {
+			return &failure{"output", exitOwn, exitFailed, fmt.Errorf("output: %w", x.Output)}
+		}
+	case engine.NoConnection:
+		return &failure{"node_down", status.Code, status.Code, fmt.Errorf("node down: lost %s while %s ran there; what it wrote until then is above", node, status.PID)}
+	}
+	return &failure{string(x.Reason.Word), status.Code, status.Code, fmt.Errorf("%s: %w", status.PID, x.Reason)}
+}

@@ -1,0 +1,173 @@
+package modstore
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/ipfs/go-cid"
+	"pgregory.net/rapid"
+)
+
+// TestModel compares the store with two maps, over random sequences of calls.
+func TestModel(t *testing.T) {
+	// Contents that share chunks, and one that is a chunk of others.
+	a, b := pattern(chunkSize, 1), pattern(chunkSize, 2)
+	contents := [][]byte{
+		{}, []byte("x"), a, append(bytes.Clone(a), "x"...), append(bytes.Clone(a), b...),
+		append(bytes.Clone(b), a...), append(bytes.Clone(a), a...),
+	}
+	cids := make([]cid.Cid, len(contents))
+	for i, data := range contents {
+		cids[i] = blocksOf(data)[0].c
+	}
+	tagNames := []string{"k", "k:v1", "other"}
+
+	// Each step waits for the disk: by default fewer runs than rapid's 100.
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("10"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp("", "modstore")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		s, err := Open(dir)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		have := map[int]bool{}
+		tags := map[string]int{}
+		pick := func(rt *rapid.T) int { return rapid.IntRange(0, len(contents)-1).Draw(rt, "content") }
+		tagName := func(rt *rapid.T) string { return rapid.SampledFrom(tagNames).Draw(rt, "tag") }
+		expect := func(rt *rapid.T, err, want error) {
+			rt.Helper()
+			if !errors.Is(err, want) || want == nil && err != nil {
+				rt.Fatalf("got %v, want %v", err, want)
+			}
+		}
+		ifHere := func(ok bool) error {
+			if ok {
+				return nil
+			}
+			return ErrNotFound
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"add": func(rt *rapid.T) {
+				i := pick(rt)
+				c, _, err := s.Add(ctx, bytes.NewReader(contents[i]))
+				expect(rt, err, nil)
+				if c != cids[i] {
+					rt.Fatalf("%v, want %v", c, cids[i])
+				}
+				have[i] = true
+			},
+			"import": func(rt *rapid.T) {
+				i := pick(rt)
+				blocks := blocksOf(contents[i])
+				stop := rapid.IntRange(0, len(blocks)).Draw(rt, "blocks")
+				im := s.NewImport(cids[i])
+				defer im.Discard()
+				for _, b := range blocks[:stop] {
+					_, err := im.Put(b.c, b.data)
+					expect(rt, err, nil)
+				}
+				if stop < len(blocks) {
+					expect(rt, im.Commit(), ErrIncomplete)
+					return
+				}
+				expect(rt, im.Commit(), nil)
+				have[i] = true
+			},
+			"remove": func(rt *rapid.T) {
+				i := pick(rt)
+				expect(rt, s.Remove(ctx, cids[i]), ifHere(have[i]))
+				delete(have, i)
+				maps.DeleteFunc(tags, func(_ string, j int) bool { return i == j })
+			},
+			"tag": func(rt *rapid.T) {
+				i, name := pick(rt), tagName(rt)
+				expect(rt, s.Tag(name, cids[i]), ifHere(have[i]))
+				if have[i] {
+					tags[name] = i
+				}
+			},
+			"untag": func(rt *rapid.T) {
+				name := tagName(rt)
+				_, ok := tags[name]
+				expect(rt, s.Untag(name), ifHere(ok))
+				delete(tags, name)
+			},
+			"resolve": func(rt *rapid.T) {
+				name := tagName(rt)
+				i, ok := tags[name]
+				c, err := s.Resolve(name)
+				expect(rt, err, ifHere(ok))
+				if ok && c != cids[i] {
+					rt.Fatalf("%s: %v", name, c)
+				}
+			},
+			"sweep": func(rt *rapid.T) {
+				freed, err := s.Sweep(ctx)
+				expect(rt, err, nil)
+				if freed != 0 {
+					rt.Fatalf("%d bytes were left over", freed)
+				}
+			},
+			"reopen": func(rt *rapid.T) {
+				var err error
+				s, err = Open(dir)
+				expect(rt, err, nil)
+			},
+			"": func(rt *rapid.T) {
+				list, err := s.List(ctx)
+				expect(rt, err, nil)
+				if len(list) != len(have) {
+					rt.Fatalf("%d modules, want %d", len(list), len(have))
+				}
+				for _, e := range list {
+					i := slices.Index(cids, e.CID)
+					if i < 0 || !have[i] || e.Size != uint64(len(contents[i])) {
+						rt.Fatalf("unexpected %v", e)
+					}
+					for _, name := range e.Tags {
+						if tags[name] != i {
+							rt.Fatalf("%s names %v", name, e.CID)
+						}
+					}
+				}
+				distinct := map[string]int{}
+				for i, c := range cids {
+					if s.Has(ctx, c) != have[i] {
+						rt.Fatalf("has %d: %v", i, !have[i])
+					}
+					got, err := s.Bytes(ctx, c)
+					expect(rt, err, ifHere(have[i]))
+					if !have[i] {
+						continue
+					}
+					if !bytes.Equal(got, contents[i]) {
+						rt.Fatalf("content %d differs", i)
+					}
+					for _, b := range blocksOf(contents[i]) {
+						distinct[string(b.c.Hash())] = len(b.data)
+					}
+				}
+				var sum uint64
+				for _, n := range distinct {
+					sum += uint64(n)
+				}
+				if n, err := s.Size(); err != nil || n != sum {
+					rt.Fatalf("size %d, %v; want %d", n, err, sum)
+				}
+			},
+		})
+	})
+}
