@@ -43,11 +43,7 @@ func (m modules) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) (
 }
 
 func newStack(t testing.TB, wasms ...[]byte) *stack {
-	ctx := context.Background()
-	r, err := guest.New(ctx, guest.Config{Host: hostfuncs.New()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := guest.New(guest.Config{Host: hostfuncs.New()})
 	s := &stack{modules: modules{}}
 	for _, b := range wasms {
 		s.modules[cidOf(t, b)] = b
@@ -55,7 +51,7 @@ func newStack(t testing.TB, wasms ...[]byte) *stack {
 	s.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Name: "test", Incarnation: 1, Runner: r, Modules: s.modules})
 	t.Cleanup(func() {
 		s.eng.Close()
-		r.Close(ctx)
+		r.Close(context.Background())
 	})
 	return s
 }

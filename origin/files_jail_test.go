@@ -46,6 +46,11 @@ func TestNoWayOut(t *testing.T) {
 		if err := os.Symlink(target, filepath.Join(inside, link)); err != nil {
 			t.Fatal(err)
 		}
+		// The same links below d, so that no path names something else there.
+		below := strings.Replace(target, "../out", "../../out", 1)
+		if err := os.Symlink(below, filepath.Join(inside, "d", link)); err != nil && link != "d/up" {
+			t.Fatal(err)
+		}
 	}
 	sub := c.open(1, "d", engine.OpenDirectory)
 	paths := []string{

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/origin"
 )
@@ -49,10 +47,7 @@ func newClient(t testing.TB, dirs ...origin.Dir) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		f.Close()
-		goleak.VerifyNone(t)
-	})
+	t.Cleanup(f.Close)
 	return &client{t, f, engine.PID{Counter: 1}, len(dirs)}
 }
 
