@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // pair returns two connected nodes; guests run on the second.
 func pair(t *testing.T, p *enginetest.Programs) (alex *engine.Engine, kate engine.NodeID) {
 	n := enginetest.NewNetwork(t, p, nil)
-	alex = n.Start("alex", engine.Origin{1})
-	n.Start("kate", engine.Origin{1})
+	alex = n.Start("alex", 1)
+	n.Start("kate", 1)
 	kate, err := alex.Connect(t.Context(), "kate")
 	if err != nil {
 		t.Fatal(err)

@@ -7,34 +7,63 @@
 
 enum { LINE = 16, TURN = 16384 };
 
-static char buf[TURN];
+/* line is the text of the next line of a stream, counted up in decimal. */
+struct stream {
+    int fd;
+    long long at, end;
+    char line[LINE];
+};
 
-/* turn writes the bytes of fd from offset at on; it returns how many. */
-static long long turn(int fd, long long at, long long end) {
-    long long n = end - at < TURN ? end - at : TURN;
+static void start(struct stream *s, int fd, long long end) {
+    s->fd = fd;
+    s->at = 0;
+    s->end = end;
+    memset(s->line, '0', LINE - 1);
+    s->line[LINE - 1] = '\n';
+}
+
+/* next adds LINE to the number. */
+static void next(char *line) {
+    int add = LINE;
+    for (char *d = line + LINE - 2; add && d >= line; d--) {
+        int v = *d - '0' + add % 10;
+        add /= 10;
+        if (v > 9) {
+            v -= 10;
+            add++;
+        }
+        *d = '0' + v;
+    }
+}
+
+/* turn writes the stream's next bytes. */
+static void turn(struct stream *s) {
+    static char buf[TURN];
+    long long n = s->end - s->at < TURN ? s->end - s->at : TURN;
     for (long long i = 0; i < n; i += LINE) {
-        long long v = at + i;
-        for (int d = LINE - 2; d >= 0; d--, v /= 10) buf[i + d] = '0' + v % 10;
-        buf[i + LINE - 1] = '\n';
+        memcpy(buf + i, s->line, LINE);
+        next(s->line);
     }
     for (long long done = 0; done < n;) {
-        ssize_t m = write(fd, buf + done, n - done);
+        ssize_t m = write(s->fd, buf + done, n - done);
         if (m < 0) _exit(1);
         done += m;
     }
-    return n;
+    s->at += n;
 }
 
 int main(int argc, char **argv) {
+    struct stream out, err;
     if (argc < 2) {
         static const char usage[] = "usage: flood BYTES [BYTES_TO_STDERR]\n";
         write(2, usage, sizeof usage - 1);
         return 2;
     }
-    long long out = atoll(argv[1]), err = argc > 2 ? atoll(argv[2]) : 0;
-    for (long long i = 0, j = 0; i < out || j < err;) {
-        if (i < out) i += turn(1, i, out);
-        if (j < err) j += turn(2, j, err);
+    start(&out, 1, atoll(argv[1]));
+    start(&err, 2, argc > 2 ? atoll(argv[2]) : 0);
+    while (out.at < out.end || err.at < err.end) {
+        if (out.at < out.end) turn(&out);
+        if (err.at < err.end) turn(&err);
     }
     return 0;
 }

@@ -1,0 +1,15 @@
+// Package examples holds the guests that the command itself uses, to measure
+// with. The directories beside it are programs to read; see README.md.
+package examples
+
+import _ "embed"
+
+// Hello prints one line and ends.
+//
+//go:embed hello-c/hello.wasm
+var Hello []byte
+
+// Flood writes as many bytes to stdout as its first argument says.
+//
+//go:embed flood/flood.wasm
+var Flood []byte
