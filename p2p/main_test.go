@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // testCluster starts real nodes on loopback.
 type testCluster struct {
-	t        *testing.T
+	t        testing.TB
 	cookie   Cookie
 	listen   []string
 	programs *enginetest.Programs
@@ -39,12 +39,13 @@ type testCluster struct {
 
 type testNode struct {
 	*Node
-	eng   *engine.Engine
-	store *modstore.Store
-	stop  func()
+	eng      *engine.Engine
+	store    *modstore.Store
+	programs *enginetest.Programs
+	stop     func()
 }
 
-func newCluster(t *testing.T, listen ...string) *testCluster {
+func newCluster(t testing.TB, listen ...string) *testCluster {
 	t.Helper()
 	k, _, err := NewCookie()
 	if err != nil {
@@ -90,7 +91,7 @@ func (c *testCluster) node(name string, user byte, change func(*Config)) *testNo
 		c.t.Fatal(err)
 	}
 	cfg.Engine.Use(n, c.programs)
-	node := &testNode{Node: n, eng: cfg.Engine, store: store}
+	node := &testNode{Node: n, eng: cfg.Engine, store: store, programs: c.programs}
 	node.stop = sync.OnceFunc(func() {
 		cfg.Engine.Close()
 		if err := n.Close(); err != nil {
@@ -129,7 +130,7 @@ func (c *testCluster) Cut(a, b *engine.Engine) {
 }
 
 // connect brings up a session and returns both ends of it.
-func connect(t *testing.T, from, to *testNode) (*session, *session) {
+func connect(t testing.TB, from, to *testNode) (*session, *session) {
 	t.Helper()
 	if _, err := from.Join(t.Context(), to.Addrs()[0]); err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func connect(t *testing.T, from, to *testNode) (*session, *session) {
 }
 
 // waitSession waits until a node has a session with another.
-func waitSession(t *testing.T, at, with *testNode) *session {
+func waitSession(t testing.TB, at, with *testNode) *session {
 	t.Helper()
 	var s *session
 	eventually(t, "a session", func() bool {
@@ -153,7 +154,7 @@ func waitSession(t *testing.T, at, with *testNode) *session {
 }
 
 // eventually polls for what must come; 20 s without it is a failure.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

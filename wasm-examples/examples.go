@@ -9,7 +9,7 @@ import _ "embed"
 //go:embed hello-c/hello.wasm
 var Hello []byte
 
-// Flood writes as many bytes to stdout as its first argument says.
+// Yes writes as many bytes to stdout as its first argument says.
 //
-//go:embed flood/flood.wasm
-var Flood []byte
+//go:embed yes/yes.wasm
+var Yes []byte

@@ -234,7 +234,7 @@ func (b *bench) sessions(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	flood, err := storeModule(ctx, n, examples.Flood)
+	yes, err := storeModule(ctx, n, examples.Yes)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (b *bench) sessions(ctx context.Context, a *app) error {
 	}
 	b.add("spawn_to_exit_p50", us(median(spawns)), "us")
 	begin := time.Now()
-	got, err := runOnce(ctx, n, target, flood, strconv.Itoa(benchOutput))
+	got, err := runOnce(ctx, n, target, yes, strconv.Itoa(benchOutput))
 	if err == nil && got != benchOutput {
 		err = fmt.Errorf("%d bytes of output instead of %d", got, benchOutput)
 	}
