@@ -115,21 +115,27 @@ func TestCtrlC(t *testing.T) {
 	h := newHost(t)
 	h.up("kate")
 	for _, on := range []string{"kate", "local"} {
-		for _, name := range []string{"spin", "cat"} { // one computes, one waits for input
-			x := onTerminal(t, h.command("run", "--on", on, guest(t, name)))
-			if on == "kate" {
-				h.waitFor("running", "ps")
-			} else if name == "cat" {
+		for _, args := range [][]string{ // one computes, one waits for input, one writes
+			{guest(t, "spin")}, {guest(t, "cat")}, {guest(t, "yes"), "1000000000000"},
+		} {
+			if on == "local" && strings.Contains(args[0], "spin") {
+				continue // nothing shows when it runs
+			}
+			x := onTerminal(t, h.command(append([]string{"run", "--on", on}, args...)...))
+			switch {
+			case strings.Contains(args[0], "cat"):
 				x.typed("echo\n")
 				x.expect("echo\r\necho\r\n")
+			case strings.Contains(args[0], "yes"):
+				x.expect("y\r\ny\r\n")
+			default:
+				h.waitFor("running", "ps")
 			}
 			x.typed("\x03")
 			if code := x.exit(); code != 130 {
-				t.Errorf("%s on %s: exit %d", name, on, code)
+				t.Errorf("%s on %s: exit %d", args[0], on, code)
 			}
-			if on == "kate" {
-				h.waitForNot("running", "ps")
-			}
+			h.waitForNot("running", "ps")
 		}
 	}
 }

@@ -6,7 +6,7 @@ import _ "embed"
 
 // Hello prints one line and ends.
 //
-//go:embed hello-c/hello.wasm
+//go:embed hello-c/hello-c.wasm
 var Hello []byte
 
 // Yes writes as many bytes to stdout as its first argument says.
