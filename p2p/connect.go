@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/wnode-project/wnode/engine"
 )
@@ -150,13 +153,9 @@ func (n *Node) giveWay(ctx context.Context, id peer.ID) error {
 
 // dial connects, proves and opens the session.
 func (n *Node) dial(ctx context.Context, info peer.AddrInfo) (*session, error) {
-	n.host.Peerstore().AddAddrs(info.ID, info.Addrs, time.Minute)
-	c, err := n.host.Host.Network().DialPeer(network.WithForceDirectDial(ctx, "wnode"), info.ID)
+	c, err := n.connection(ctx, info)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, failf(ErrPeerDown, "no answer from %s", addrsText(info))
-		}
-		return nil, failf(ErrPeerDown, "no answer from %s: %s", addrsText(info), dialReason(err))
+		return nil, err
 	}
 	if n.host.proved(c) == nil {
 		p, err := n.auth.dial(ctx, c)
@@ -171,6 +170,57 @@ func (n *Node) dial(ctx context.Context, info peer.AddrInfo) (*session, error) {
 		c.Close()
 	}
 	return s, err
+}
+
+const (
+	// tcpTime and quicTime bound a dial. A host that is there answers at once;
+	// one whose TCP says so may not be there at all.
+	tcpTime  = 5 * time.Second
+	quicTime = 2 * time.Second
+)
+
+// connection dials a peer: over TCP, and only if that fails over QUIC, because
+// over TCP the death of a process is noticed at once.
+func (n *Node) connection(ctx context.Context, info peer.AddrInfo) (network.Conn, error) {
+	var tcp, quic []ma.Multiaddr
+	for _, a := range info.Addrs {
+		if isQUIC(a) {
+			quic = append(quic, a)
+		} else {
+			tcp = append(tcp, a)
+		}
+	}
+	net := n.host.Host.Network()
+	var why []string
+	for _, try := range []struct {
+		addrs []ma.Multiaddr
+		limit time.Duration
+	}{{tcp, tcpTime}, {quic, quicTime}} {
+		if len(try.addrs) == 0 {
+			continue
+		}
+		if s, ok := net.(*swarm.Swarm); ok {
+			s.Backoff().Clear(info.ID) // who asks again has a reason to
+		}
+		n.host.Peerstore().ClearAddrs(info.ID)
+		n.host.Peerstore().AddAddrs(info.ID, try.addrs, time.Minute)
+		dctx, cancel := context.WithTimeout(ctx, try.limit)
+		c, err := net.DialPeer(dctx, info.ID)
+		timedOut := dctx.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			return c, nil
+		case timedOut:
+			why = append(why, "no answer in time")
+		default:
+			why = append(why, dialReason(err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, failf(ErrPeerDown, "no answer from %s: %s", addrsText(info), strings.Join(slices.Compact(why), "; "))
 }
 
 func addrsText(info peer.AddrInfo) string {

@@ -32,10 +32,6 @@ const (
 	perAddressMax  = 100 // at once
 )
 
-// quicDelay is how long a dial waits for TCP before it tries QUIC too: over
-// TCP the death of a process is noticed at once.
-const quicDelay = 250 * time.Millisecond
-
 // newHost starts libp2p with the transports and nothing else: no relay, no
 // discovery, no ping; identify is always there.
 func newHost(key crypto.PrivKey, listen []string) (host.Host, error) {
@@ -51,7 +47,6 @@ func newHost(key crypto.PrivKey, listen []string) (host.Host, error) {
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		libp2p.ResourceManager(limits),
-		libp2p.DialRanker(rankDials),
 		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(),
@@ -101,22 +96,6 @@ func newLimits() (network.ResourceManager, error) {
 			},
 		}),
 	)
-}
-
-// rankDials puts TCP before QUIC.
-func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
-	tcp := false
-	for _, a := range addrs {
-		tcp = tcp || !isQUIC(a)
-	}
-	out := make([]network.AddrDelay, len(addrs))
-	for i, a := range addrs {
-		out[i].Addr = a
-		if tcp && isQUIC(a) {
-			out[i].Delay = quicDelay
-		}
-	}
-	return out
 }
 
 func isQUIC(a ma.Multiaddr) bool {

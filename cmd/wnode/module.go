@@ -198,10 +198,10 @@ func (a *app) printInspection(i control.Inspection) error {
 		{"toolchain", i.Toolchain}, {"memory", memory}, {"tags", strings.Join(i.Tags, " ")}, {"runs here", runs},
 	}
 	for _, f := range i.Imports {
-		rows = append(rows, []string{"import", f.Module + "." + f.Name + f.Signature})
+		rows = append(rows, []string{"import", f.Module + "." + f.Name + " " + f.Signature})
 	}
 	for _, f := range i.Exports {
-		rows = append(rows, []string{"export", f.Name + f.Signature})
+		rows = append(rows, []string{"export", f.Name + " " + f.Signature})
 	}
 	return a.table(rows)
 }
@@ -309,7 +309,7 @@ func resolve(ctx context.Context, n *wnode.Node, module string, remote bool) (en
 		return engine.Module{Name: module}, nil
 	case errors.Is(err, modstore.ErrNotFound):
 		hint := ""
-		if _, statErr := os.Stat(module); statErr == nil {
+		if info, statErr := os.Stat(module); statErr == nil && !info.IsDir() {
 			hint = fmt.Sprintf(" (there is a file of that name: ./%s)", clean(module))
 		}
 		return engine.Module{}, notFoundf("module_not_found", "no module %q in your store%s: give a path such as ./%s.wasm, or --on a node that has it", clean(module), hint, clean(module))
