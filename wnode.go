@@ -183,35 +183,51 @@ func (n *Node) network(ctx context.Context, c Config, key, user ed25519.PrivateK
 	if err != nil {
 		return nil, err
 	}
-	listen := c.Listen
-	if listen == nil && n.state != nil {
-		port := n.state.Port()
-		if port == 0 {
-			port = DefaultPort
-		}
-		if !free(port) {
-			port = freePort()
-		}
-		listen = []string{
-			fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port),
-			fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port),
-		}
-		if n.state.Port() == 0 {
-			if err := n.state.SetPort(port); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return p2p.Start(ctx, p2p.Config{
+	cfg := p2p.Config{
 		Key: key, User: user, Cookie: k, Name: c.Name, Hidden: c.Name == "", Version: Version(),
-		Listen: listen, Engine: n.Engine, Store: n.Store, Log: c.Log,
+		Listen: c.Listen, Engine: n.Engine, Store: n.Store, Log: c.Log,
 		Find: func(_ context.Context, name string) []string { return find(c.Home, name) },
 		OnPeer: func(p engine.Peer, addrs []string) {
 			if err := c.Home.Remember(home.Known{Name: p.Name, PeerID: p.PeerID, Addrs: addrs}, announced(c.Home, p.PeerID)); err != nil {
 				c.Log.Warn("peer book", "err", err)
 			}
 		},
-	})
+	}
+	if c.Listen != nil || n.state == nil {
+		return p2p.Start(ctx, cfg)
+	}
+	return n.onLoopback(ctx, cfg)
+}
+
+// onLoopback listens on this machine only, TCP and QUIC on one port: that of the
+// last time, or the default one if it is free, else any. The port is kept.
+func (n *Node) onLoopback(ctx context.Context, cfg p2p.Config) (*p2p.Node, error) {
+	port := n.state.Port()
+	if port == 0 {
+		port = DefaultPort
+	}
+	var failed error
+	for range 5 { // another node may take the port between the look and the listen
+		if !free(port) {
+			port = freePort()
+		}
+		cfg.Listen = []string{
+			fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port),
+			fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port),
+		}
+		net, err := p2p.Start(ctx, cfg)
+		if err == nil && len(net.Addrs()) < len(cfg.Listen) { // one of them was taken
+			err = errors.Join(fmt.Errorf("port %d is taken", port), net.Close())
+		}
+		if err == nil && n.state.Port() == 0 {
+			err = n.state.SetPort(port)
+		}
+		if err == nil {
+			return net, nil
+		}
+		failed, port = err, freePort()
+	}
+	return nil, failed
 }
 
 // free reports whether nobody listens on a loopback port, TCP or UDP.

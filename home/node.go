@@ -79,6 +79,15 @@ func (h *Home) Node(name string) (*Node, error) {
 	return n, nil
 }
 
+// HasNode reports whether a node of that name was started in this home.
+func (h *Home) HasNode(name string) bool {
+	if CheckName(name) != nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(h.Dir, "nodes", name, "key"))
+	return err == nil
+}
+
 // Close gives the node's state back.
 func (n *Node) Close() error { return n.lock.Close() }
 

@@ -75,8 +75,14 @@ func (a *app) reach(ctx context.Context, n *wnode.Node, name string) (control.Cl
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	id, err := n.Engine.Connect(ctx, name)
+	if errors.Is(err, p2p.ErrUnknownPeer) && a.home.HasNode(name) {
+		return control.Client{}, &failure{"peer_down", exitOwn, exitUnreachable, fmt.Errorf("node %s does not run: `wnode up %s` starts it", name, name)}
+	}
 	if errors.Is(err, p2p.ErrUnknownPeer) {
 		return control.Client{}, notFoundf("unknown_peer", "no node %q is known%s", clean(name), a.knownHint(name))
+	}
+	if errors.Is(err, p2p.ErrPeerDown) {
+		err = fmt.Errorf("%w: `wnode up %s`, where it belongs, starts it", err, clean(name))
 	}
 	return control.Client{Engine: n.Engine, Node: id}, err
 }
@@ -128,7 +134,7 @@ func (a *app) each(ctx context.Context, sel string, f func(ctx context.Context, 
 			return err
 		}
 	}
-	n, err := a.start(ctx, wnode.Config{})
+	n, err := a.start(ctx, wnode.Config{Offline: sel == "local"})
 	if err != nil {
 		return err
 	}

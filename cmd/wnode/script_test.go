@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,8 @@ func TestScripts(t *testing.T) {
 			"field":    cmdField,
 			"kill9":    cmdKill9,
 			"waitfor":  cmdWaitFor,
+			"waitpid":  cmdWaitPID,
+			"hex":      cmdHex,
 		},
 	})
 }
@@ -105,7 +108,27 @@ func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("kill9: no node %s runs", args[0])
 }
 
-// waitfor REGEXP COMMAND... runs the command until its output matches.
+// waitpid VAR sets VAR to the pid of the first process that a command lists.
+func cmdWaitPID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitpid VAR COMMAND [args...]")
+	}
+	waitFor(ts, "running", args[1], args[2:])
+	lines := strings.Split(ts.ReadFile("stdout"), "\n")
+	ts.Setenv(args[0], strings.Fields(lines[1])[0])
+}
+
+// hex FILE DIGITS... writes bytes to a file.
+func cmdHex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: hex FILE DIGITS...")
+	}
+	b, err := hex.DecodeString(strings.Join(args[1:], ""))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+}
+
+// waitfor TEXT COMMAND... runs the command until its output matches.
 func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: waitfor TEXT COMMAND [args...]")

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +82,8 @@ func (a *app) up(ctx context.Context, name string, listen []string) error {
 
 func (a *app) printNode(name string, n *wnode.Node) error {
 	if a.json {
-		return a.print(map[string]any{"name": name, "peer_id": n.Net.PeerID(), "addrs": n.Net.Addrs()})
+		// One line: the node goes on, and up -d hands this line over.
+		return json.NewEncoder(a.out).Encode(map[string]any{"name": name, "peer_id": n.Net.PeerID(), "addrs": n.Net.Addrs()})
 	}
 	_, err := fmt.Fprintf(a.out, "%s %s %s\n", name, n.Net.PeerID(), strings.Join(n.Net.Addrs(), " "))
 	return err
