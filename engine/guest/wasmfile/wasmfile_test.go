@@ -212,11 +212,9 @@ func TestCorpus(t *testing.T) {
 
 func wazeroDir(t testing.TB) string {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
-		if out, err = exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output(); err != nil {
-			t.Fatalf("where is wazero: %v", err)
-		}
+		t.Fatalf("where is wazero: %v", err)
 	}
 	return strings.TrimSpace(string(out))
 }
