@@ -297,19 +297,6 @@ func (n *Node) describeNetwork() ([]string, []control.Peer) {
 // Stopped yields how long to drain once another node asked this one to stop.
 func (n *Node) Stopped() <-chan time.Duration { return n.stopped }
 
-// Drain waits until no guest process is left, or the context is done.
-func (n *Node) Drain(ctx context.Context) {
-	for _, info := range n.Engine.Processes() {
-		if p := n.Engine.Process(info.PID); p != nil {
-			select {
-			case <-p.Done():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
 // Close stops the node: its processes end with shutdown, which those who
 // watch them see, and then its sessions close.
 func (n *Node) Close() error {

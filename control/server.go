@@ -61,7 +61,7 @@ func (s *Server) status(context.Context, engine.Caller, []byte) ([]byte, error) 
 	}
 	return json.Marshal(Status{
 		Name: s.Engine.Name(), PeerID: s.PeerID, Version: s.Version, Incarnation: s.Engine.Incarnation(),
-		Addrs: addrs, Started: s.Engine.StartTime(),
+		Addrs: addrs, Started: s.Engine.StartTime(), Draining: s.Engine.Draining(),
 		Processes: len(s.Engine.Processes()), Peers: len(peers), StoreBytes: size,
 		MemoryBytes: mem.Sys - mem.HeapReleased, Goroutines: runtime.NumGoroutine(), OSProcess: os.Getpid(),
 	})

@@ -10,6 +10,7 @@ type Status struct {
 	Incarnation uint32    `json:"incarnation"`
 	Addrs       []string  `json:"addrs"`
 	Started     time.Time `json:"started"`
+	Draining    bool      `json:"draining,omitempty"` // it stops, and takes no new processes
 	Processes   int       `json:"processes"`
 	Peers       int       `json:"peers"`
 	StoreBytes  uint64    `json:"store_bytes"`

@@ -49,6 +49,7 @@ type Engine struct {
 	services map[string]Service
 	calls    map[Ref]pendingCall
 	closed   bool
+	draining bool
 	wg       sync.WaitGroup // goroutines of processes and services
 }
 
@@ -206,7 +207,7 @@ func (e *Engine) create(sig *Signal) {
 	e.mu.Lock()
 	var why Reason
 	switch {
-	case e.closed:
+	case e.closed || e.draining:
 		why = Reasonf(SystemLimit, "the node is stopping")
 	case len(e.procs) >= MaxProcesses:
 		why = Reasonf(SystemLimit, "the node runs %d processes", len(e.procs))
@@ -232,6 +233,29 @@ func (e *Engine) create(sig *Signal) {
 
 // errEngineClosed is the cause with which sessions end when the engine does.
 var errEngineClosed = errors.New("the node is stopping")
+
+// Drain refuses new processes from here on, and returns when those there are
+// have ended by themselves or the context is done.
+func (e *Engine) Drain(ctx context.Context) {
+	e.mu.Lock()
+	e.draining = true
+	procs := slices.Collect(maps.Values(e.procs))
+	e.mu.Unlock()
+	for _, p := range procs {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Draining reports whether the node takes no new processes because it stops.
+func (e *Engine) Draining() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.draining || e.closed
+}
 
 // Close ends all processes with reason shutdown, waits for them, so that
 // their Down signals are queued, and then closes all sessions. Natives are told

@@ -102,7 +102,7 @@ func importBytes(s *Store, data []byte) (cid.Cid, error) {
 // TestKill kills a process that writes, at many moments, and checks each time
 // that what it acknowledged is there and that all that is visible is whole.
 func TestKill(t *testing.T) {
-	rounds := 25
+	rounds := 8
 	if testing.Short() {
 		rounds = 3
 	}

@@ -118,11 +118,15 @@ func (a *app) statusCmd() *cobra.Command {
 				return a.print(all)
 			}
 			for _, s := range all {
+				state := ""
+				if s.Draining {
+					state = ", draining"
+				}
 				err := a.table([][]string{
 					{"node", s.Name},
 					{"peer id", s.PeerID},
 					{"version", s.Version},
-					{"up", ago(s.Started) + " (start " + strconv.Itoa(int(s.Incarnation)) + ", process " + strconv.Itoa(s.OSProcess) + ")"},
+					{"up", ago(s.Started) + " (start " + strconv.Itoa(int(s.Incarnation)) + ", process " + strconv.Itoa(s.OSProcess) + state + ")"},
 					{"addresses", strings.Join(s.Addrs, " ")},
 					{"processes", strconv.Itoa(s.Processes)},
 					{"peers", strconv.Itoa(s.Peers)},

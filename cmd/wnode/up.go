@@ -74,7 +74,7 @@ func (a *app) up(ctx context.Context, name string, listen []string) error {
 			case <-ctx.Done():
 			}
 		}()
-		n.Drain(ctx)
+		n.Engine.Drain(ctx)
 		cancel()
 	}
 	return n.Close()
