@@ -18,17 +18,19 @@ const pageSize = 64 << 10
 // engine.Reason: module_invalid or memory. A module that passes may still be
 // refused by the compiler.
 func Check(b []byte, memoryLimit uint64) error {
-	if why := admit(b, memoryLimit); why.Word != "" {
-		return why
+	memory, err := admit(b)
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-// admit returns why a module is not admitted; the zero Reason admits it.
-func admit(b []byte, memoryLimit uint64) engine.Reason {
 	if memoryLimit == 0 {
 		memoryLimit = DefaultMemory
 	}
+	return fits(memory, memoryLimit)
+}
+
+// admit checks all of a module that does not depend on the process that runs
+// it. It returns how many bytes of memory the module has from the start.
+func admit(b []byte) (memory uint64, err error) {
 	m, err := wasmfile.Parse(b)
 	if err == nil {
 		err = m.Missing(hostFunctions())
@@ -36,14 +38,22 @@ func admit(b []byte, memoryLimit uint64) engine.Reason {
 	if err == nil {
 		err = checkMemory(m)
 	}
-	if err != nil {
-		return engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	switch {
+	case err != nil:
+		return 0, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	case m.Memory == nil:
+		return 0, nil
 	}
-	if m.Memory != nil && m.Memory.Min > memoryLimit/pageSize {
-		return engine.Reasonf(engine.Memory, "the module needs %s of memory from the start, its limit is %s: raise it with --memory",
-			bytesText(m.Memory.Min*pageSize), bytesText(memoryLimit))
+	return m.Memory.Min * pageSize, nil
+}
+
+// fits reports a memory that is larger from the start than its limit.
+func fits(memory, limit uint64) error {
+	if memory <= limit {
+		return nil
 	}
-	return engine.Reason{}
+	return engine.Reasonf(engine.Memory, "the module needs %s of memory from the start, its limit is %s: raise it with --memory",
+		bytesText(memory), bytesText(limit))
 }
 
 // checkMemory refuses the kinds of memory that wazero does not have.

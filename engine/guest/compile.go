@@ -32,9 +32,11 @@ type entry struct {
 	id    cid.Cid
 	size  int
 	users int
-	ready chan struct{} // closed when code or err is set
-	code  wazero.CompiledModule
-	err   error
+	ready chan struct{} // closed when what follows is set
+
+	memory uint64 // bytes of memory from the start
+	code   wazero.CompiledModule
+	err    error
 }
 
 func (c *compiled) init(rt wazero.Runtime) {
@@ -43,11 +45,11 @@ func (c *compiled) init(rt wazero.Runtime) {
 	c.byID = map[cid.Cid]*entry{}
 }
 
-// get returns the module's code and a function to call when it is not used any
+// get returns the compiled module and a function to call when it is not used any
 // more. Callers that want the same module wait for one compilation; it goes on
 // when the one that began it gives up, so that the next finds it done. A module
 // that does not compile is remembered as such.
-func (c *compiled) get(ctx context.Context, m engine.ModuleData) (wazero.CompiledModule, func(), error) {
+func (c *compiled) get(ctx context.Context, m engine.ModuleData) (*entry, func(), error) {
 	c.mu.Lock()
 	e := c.use(m)
 	c.mu.Unlock()
@@ -62,7 +64,7 @@ func (c *compiled) get(ctx context.Context, m engine.ModuleData) (wazero.Compile
 		release()
 		return nil, nil, e.err
 	}
-	return e.code, release, nil
+	return e, release, nil
 }
 
 // use returns the module's entry with one user more, and begins to compile a
@@ -94,9 +96,12 @@ func (c *compiled) close() { c.wg.Wait() }
 func (c *compiled) compile(e *entry, b []byte) {
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
+	defer close(e.ready)
+	if e.memory, e.err = admit(b); e.err != nil {
+		return
+	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
 	e.code, e.err = c.rt.CompileModule(ctx, b)
-	close(e.ready)
 }
 
 func (c *compiled) unidle(e *entry) {

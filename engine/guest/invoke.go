@@ -9,18 +9,18 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// parseArgs reads the arguments of an export by its signature: decimal or 0x
+// parseArgs reads the arguments of the export called name by its signature: decimal or 0x
 // integers, signed or unsigned, and decimal floats.
-func parseArgs(d api.FunctionDefinition, args []string) ([]uint64, error) {
+func parseArgs(name string, d api.FunctionDefinition, args []string) ([]uint64, error) {
 	types := d.ParamTypes()
 	if len(args) != len(types) {
-		return nil, fmt.Errorf("%s takes %d arguments %s, not %d", d.Name(), len(types), signature(d), len(args))
+		return nil, fmt.Errorf("%s takes %d arguments %s, not %d", name, len(types), signature(d), len(args))
 	}
 	out := make([]uint64, len(args))
 	for i, a := range args {
 		v, ok := parseArg(types[i], a)
 		if !ok {
-			return nil, fmt.Errorf("argument %d of %s%s is no %s: %q", i+1, d.Name(), signature(d), api.ValueTypeName(types[i]), a)
+			return nil, fmt.Errorf("argument %d of %s%s is no %s: %q", i+1, name, signature(d), api.ValueTypeName(types[i]), a)
 		}
 		out[i] = v
 	}

@@ -48,9 +48,10 @@ type Runner struct {
 // runtime is what a Runner needs once it runs something. A command that only
 // sends modules elsewhere never does.
 type runtime struct {
-	rt      wazero.Runtime
-	cache   wazero.CompilationCache
-	modules compiled
+	rt       wazero.Runtime
+	cache    wazero.CompilationCache
+	modules  compiled
+	memories memoryPool
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -103,6 +104,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
 	err := t.rt.Close(ctx)
+	t.memories.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx))
 	}
@@ -136,27 +138,31 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if limit == 0 {
 		limit = DefaultMemory
 	}
-	if why := admit(m.Bytes, limit); why.Word != "" {
-		return why
-	}
 	t, err := r.start()
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
 	code, release, err := t.modules.get(p.Context(), m)
 	report.Compile = time.Since(begin)
-	if err != nil {
-		return engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	if err == nil {
+		defer release()
+		err = fits(code.memory, limit)
 	}
-	defer release()
+	if err != nil {
+		var why engine.Reason
+		if !errors.As(err, &why) {
+			why = engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+		}
+		return why
+	}
 
 	begin = time.Now()
 	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
-	mem := &memory{limit: limit, exceeded: func() {
+	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
 		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
 	}}
-	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code,
+	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
 		return reasonOf(err)
@@ -193,7 +199,7 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) 
 		}
 		return func(ctx context.Context) error { _, err := f.Call(ctx); return err }, engine.Reason{}
 	}
-	args, err := parseArgs(f.Definition(), spec.Args)
+	args, err := parseArgs(name, f.Definition(), spec.Args)
 	if err != nil {
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
