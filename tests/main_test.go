@@ -50,14 +50,26 @@ func newHost(t *testing.T, enter ...string) *host {
 	return &host{t: t, home: filepath.Join(t.TempDir(), "home"), enter: enter}
 }
 
-// command returns a wnode command on the host. It is killed when the test ends.
+// command returns a wnode command on the host. It is killed when the test ends,
+// and after two minutes.
 func (h *host) command(args ...string) *exec.Cmd {
+	h.t.Helper()
+	return h.within(2*time.Minute, args...)
+}
+
+// long returns a command that may take half an hour.
+func (h *host) long(args ...string) *exec.Cmd {
+	h.t.Helper()
+	return h.within(30*time.Minute, args...)
+}
+
+func (h *host) within(limit time.Duration, args ...string) *exec.Cmd {
 	h.t.Helper()
 	bin, err := wnode()
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	h.t.Cleanup(cancel)
 	line := append(append([]string{}, h.enter...), append([]string{bin}, args...)...)
 	c := exec.CommandContext(ctx, line[0], line[1:]...)
@@ -99,7 +111,7 @@ func (h *host) must(args ...string) string {
 // process and the words of the line it printed. It is stopped with the test.
 func (h *host) up(name string, args ...string) (*exec.Cmd, []string) {
 	h.t.Helper()
-	c := h.command(append([]string{"up", name}, args...)...)
+	c := h.long(append([]string{"up", name}, args...)...)
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	out, err := c.StdoutPipe()
