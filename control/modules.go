@@ -84,12 +84,17 @@ func (s *Server) moduleAdd(ctx context.Context, from engine.Caller, body []byte)
 	if err != nil {
 		return nil, engine.Reasonf(engine.BadArg, "%q is not a CID", req.Name)
 	}
+	had := s.Store.Has(ctx, c)
 	b, err := s.Modules.Open(ctx, c, req.Size, from.Node)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Check(b); err != nil {
-		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+		why := engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+		if had {
+			return nil, why
+		}
+		return nil, errors.Join(why, s.Store.Remove(ctx, c))
 	}
 	if req.Tag != "" {
 		if err := s.Store.Tag(req.Tag, c); err != nil {

@@ -153,4 +153,3 @@ func TestReaderGoesAway(t *testing.T) {
 	}
 	h.waitForNot("running", "ps")
 }
-
