@@ -154,17 +154,23 @@ func (c *call) writeStream(d *descriptor, v iovecs) (done int, errno abi.Errno) 
 		done += n
 		if err != nil {
 			c.live()
-			if done > 0 {
-				return done, 0
-			}
-			return 0, abi.EPIPE
+			return orDone(done, abi.EPIPE)
 		}
 	}
 	return done, 0
 }
 
+// orDone returns the result of a transfer that an error ended: what was done
+// before counts as success, and the next call meets the error again.
+func orDone(done int, errno abi.Errno) (int, abi.Errno) {
+	if done > 0 {
+		errno = 0
+	}
+	return done, errno
+}
+
 // readFile reads into the buffers until they are full or the file ends, several
-// requests under way at once. What an error leaves read counts as success.
+// requests under way at once.
 func (c *call) readFile(d *descriptor, v iovecs, offset uint64) (done int, errno abi.Errno) {
 	left := int(min(uint64(v.total), math.MaxInt64-offset))
 	for left > 0 {
@@ -177,14 +183,11 @@ func (c *call) readFile(d *descriptor, v iovecs, offset uint64) (done int, errno
 		}
 		replies, errno := c.files(reqs...)
 		if errno != 0 {
-			return done, errno
+			return orDone(done, errno)
 		}
 		for i, r := range replies {
 			if r.Errno != 0 {
-				if done > 0 {
-					return done, 0
-				}
-				return 0, abi.Errno(r.Errno)
+				return orDone(done, abi.Errno(r.Errno))
 			}
 			want := int(reqs[i].Size)
 			n := v.put(r.Data[:min(len(r.Data), want)])
@@ -200,7 +203,8 @@ func (c *call) readFile(d *descriptor, v iovecs, offset uint64) (done int, errno
 
 // writeFile writes the buffers, several requests under way at once. With
 // OpenAppend they go to the end, and the file's offset ends up behind them.
-// What an error leaves written counts as success.
+// Where an error ends it, requests that were under way behind the one that
+// failed may have been carried out.
 func (c *call) writeFile(d *descriptor, v iovecs, offset uint64, flags uint32) (done int, errno abi.Errno) {
 	if uint64(v.total) > math.MaxInt64-offset {
 		return 0, abi.EFBIG
@@ -222,7 +226,7 @@ func (c *call) writeFile(d *descriptor, v iovecs, offset uint64, flags uint32) (
 		}
 		replies, errno := c.files(reqs...)
 		if errno != 0 {
-			return done, errno
+			return orDone(done, errno)
 		}
 		if flags&engine.OpenAppend != 0 {
 			if last := replies[len(replies)-1]; last.Errno == 0 {
@@ -232,10 +236,7 @@ func (c *call) writeFile(d *descriptor, v iovecs, offset uint64, flags uint32) (
 		for i, want := range sizes {
 			r := replies[i]
 			if r.Errno != 0 {
-				if done > 0 {
-					return done, 0
-				}
-				return 0, abi.Errno(r.Errno)
+				return orDone(done, abi.Errno(r.Errno))
 			}
 			n := int(min(r.Size, uint64(want)))
 			done += n
@@ -245,60 +246,4 @@ func (c *call) writeFile(d *descriptor, v iovecs, offset uint64, flags uint32) (
 		}
 	}
 	return done, 0
-}
-
-// fdSeek moves a file's offset and writes the new one, u64. It may be behind
-// the end. EINVAL for one below zero or a whence that does not exist, ESPIPE
-// for a stream. The right to tell is enough to ask where it is.
-func fdSeek(c *call, a []uint64) abi.Errno {
-	right, whence := abi.RightFdSeek, uint32(a[2])
-	if a[1] == 0 && whence == abi.SeekCur {
-		right = 0
-	}
-	d, errno := c.fds.file(a[0], right)
-	if errno == 0 && right == 0 && d.base&(abi.RightFdSeek|abi.RightFdTell) == 0 {
-		errno = abi.ENOTCAPABLE
-	}
-	if errno != 0 {
-		return errno
-	}
-	p, errno := c.mem.bytes(a[3], 8)
-	if errno != 0 {
-		return errno
-	}
-	var from uint64
-	switch whence {
-	case abi.SeekSet:
-	case abi.SeekCur:
-		from = d.offset
-	case abi.SeekEnd:
-		r, errno := c.file(&engine.FileRequest{Op: engine.FileStat, Handle: d.handle})
-		if errno != 0 {
-			return errno
-		}
-		from = min(r.Stat.Size, math.MaxInt64)
-	default:
-		return abi.EINVAL
-	}
-	// Neither operand is above 1<<63-1, so a sum that is, is out of range.
-	to := from + a[1]
-	if to > math.MaxInt64 {
-		return abi.EINVAL
-	}
-	d.offset = to
-	le.PutUint64(p, to)
-	return 0
-}
-
-// fdTell writes a file's offset, u64. ESPIPE for a stream.
-func fdTell(c *call, a []uint64) abi.Errno {
-	d, errno := c.fds.file(a[0], abi.RightFdTell)
-	if errno != 0 {
-		return errno
-	}
-	p, errno := c.mem.bytes(a[1], 8)
-	if errno == 0 {
-		le.PutUint64(p, d.offset)
-	}
-	return errno
 }

@@ -3,6 +3,7 @@ package hostfuncs
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -58,7 +59,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 func (h *Host) enter(ctx context.Context, p process) (context.Context, func()) {
 	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed)}
 	g.fds.init(p.Spec())
-	return g, func() { g.fds, g.scratch = table{}, nil }
+	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
 }
 
 // process is what host functions need of an engine.Process.
@@ -84,7 +85,8 @@ type guest struct {
 	fds     table
 	random  random
 	scratch []byte // joins small writes
-	call    call   // the one under way
+	dir     dirPiece
+	call    call // the one under way
 }
 
 type guestKey struct{}
@@ -117,12 +119,24 @@ func dispatch(f function, result bool) api.GoModuleFunc {
 			}
 		}
 		g.live()
-		g.call = call{guest: g, mod: mod, mem: memory{mod.Memory()}}
+		if g.call.mod != mod {
+			g.call = call{guest: g, mod: mod, mem: memoryOf(mod)}
+		}
 		errno := f(&g.call, stack)
 		if result {
 			stack[0] = uint64(errno)
 		}
 	}
+}
+
+// memoryOf returns the memory of a module. That of a module that has none is a
+// nil pointer inside an interface that is not nil.
+func memoryOf(mod api.Module) memory {
+	m := mod.Memory()
+	if m == nil || reflect.ValueOf(m).IsNil() {
+		return memory{}
+	}
+	return memory{m}
 }
 
 // live unwinds the guest if its process is to end: a host function that merely
@@ -167,56 +181,4 @@ func (g *guest) file(req *engine.FileRequest) (*engine.FileReply, abi.Errno) {
 		return nil, errno
 	}
 	return replies[0], abi.Errno(replies[0].Errno)
-}
-
-// functions returns the implementation of each function by name.
-func functions() map[string]function {
-	return map[string]function{
-		"args_get":                argsGet,
-		"args_sizes_get":          argsSizesGet,
-		"environ_get":             environGet,
-		"environ_sizes_get":       environSizesGet,
-		"clock_res_get":           clockResGet,
-		"clock_time_get":          clockTimeGet,
-		"fd_advise":               fdAdvise,
-		"fd_allocate":             fdAllocate,
-		"fd_close":                fdClose,
-		"fd_datasync":             fdDatasync,
-		"fd_fdstat_get":           fdFdstatGet,
-		"fd_fdstat_set_flags":     fdFdstatSetFlags,
-		"fd_fdstat_set_rights":    fdFdstatSetRights,
-		"fd_filestat_get":         fdFilestatGet,
-		"fd_filestat_set_size":    fdFilestatSetSize,
-		"fd_filestat_set_times":   fdFilestatSetTimes,
-		"fd_pread":                fdPread,
-		"fd_prestat_get":          fdPrestatGet,
-		"fd_prestat_dir_name":     fdPrestatDirName,
-		"fd_pwrite":               fdPwrite,
-		"fd_read":                 fdRead,
-		"fd_readdir":              fdReaddir,
-		"fd_renumber":             fdRenumber,
-		"fd_seek":                 fdSeek,
-		"fd_sync":                 fdSync,
-		"fd_tell":                 fdTell,
-		"fd_write":                fdWrite,
-		"path_create_directory":   pathCreateDirectory,
-		"path_filestat_get":       pathFilestatGet,
-		"path_filestat_set_times": pathFilestatSetTimes,
-		"path_link":               pathLink,
-		"path_open":               pathOpen,
-		"path_readlink":           pathReadlink,
-		"path_remove_directory":   pathRemoveDirectory,
-		"path_rename":             pathRename,
-		"path_symlink":            pathSymlink,
-		"path_unlink_file":        pathUnlinkFile,
-		"poll_oneoff":             pollOneoff,
-		"proc_exit":               procExit,
-		"proc_raise":              procRaise,
-		"random_get":              randomGet,
-		"sched_yield":             schedYield,
-		"sock_accept":             sockAccept,
-		"sock_recv":               sockRecv,
-		"sock_send":               sockSend,
-		"sock_shutdown":           sockShutdown,
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
@@ -69,8 +70,10 @@ func TestHostileArguments(t *testing.T) {
 				seed, _ = strconv.ParseUint(s, 0, 64)
 			}
 			r := rand.New(rand.NewPCG(seed, 1))
-			for round := range rounds(t, 20) {
-				if !hostileRound(t, f, r) {
+			for round := range rounds(t, 8) {
+				// In virtual time: what waits is killed an hour later.
+				synctest.Test(t, func(t *testing.T) { hostileRound(t, f, r) })
+				if t.Failed() {
 					t.Fatalf("seed %d, round %d", seed, round)
 				}
 			}
@@ -79,15 +82,17 @@ func TestHostileArguments(t *testing.T) {
 }
 
 // hostileRound makes one guest and has it call f until it is unwound, or often.
-func hostileRound(t *testing.T, f abi.Func, r *rand.Rand) bool {
+func hostileRound(t *testing.T, f abi.Func, r *rand.Rand) {
 	x := newProxy(t, &engine.Spec{Args: []string{"a"}, Env: []string{"K=V"}, Mounts: []engine.Mount{{Guest: "/"}}})
 	x.p.file = hostileLeader(r)
 	x.p.feed("some input", true)
-	// What waits for a clock that is far off is to obey the kill.
-	stop := time.AfterFunc(time.Second, x.p.kill)
+	stop := time.AfterFunc(time.Hour, x.p.kill)
 	defer stop.Stop()
-	mem, _ := x.mod.Memory().Read(0, 65536)
-	for i := 0; i < 64; i++ {
+	for range 64 {
+		if r.IntN(16) == 0 {
+			x.mod.Memory().Grow(1) // arguments outside are now inside
+		}
+		mem, _ := x.mod.Memory().Read(0, 65536)
 		if r.IntN(8) == 0 {
 			for j := 0; j < len(mem); j += 1 + r.IntN(64) {
 				mem[j] = byte(r.Uint32() >> r.UintN(8))
@@ -106,10 +111,48 @@ func hostileRound(t *testing.T, f abi.Func, r *rand.Rand) bool {
 			continue
 		}
 		if code := exitCode(err); code == exitKilled || f.Name == "proc_exit" && code == int(uint32(args[0])) {
-			return true
+			return
 		}
 		t.Errorf("%s(%s): %v", f.Name, fmt.Sprintf("%#x", args), err)
-		return false
+		return
 	}
-	return true
+}
+
+// A module without memory gets an errno wherever a pointer is needed.
+func TestNoMemory(t *testing.T) {
+	x := runProxy(t, proxyModule(false), &engine.Spec{Mounts: []engine.Mount{{Guest: "/"}}})
+	for _, f := range abi.Functions() {
+		if f.Name != "proc_exit" {
+			x.call(f.Name, make([]uint64, len(f.Params))...)
+		}
+	}
+	x.want(abi.EFAULT, "args_sizes_get", 0, 0)
+	x.want(abi.EFAULT, "clock_time_get", 0, 0, 0)
+	x.want(abi.EFAULT, "environ_get", 0, 0)
+	x.want(abi.EFAULT, "poll_oneoff", 0, 0, 1, 0)
+	x.want(abi.EFAULT, "random_get", 0, 0)
+}
+
+// What is outside is inside once the memory has grown, and no call keeps a view
+// of how it was.
+func TestMemoryGrowth(t *testing.T) {
+	x := newProxy(t, &engine.Spec{})
+	for i := range uint64(4) {
+		end := (i + 1) << 16
+		iov, n := x.iovs(uint32(end-2), 4)
+		x.want(abi.EFAULT, "random_get", end-1, 2)
+		x.want(abi.EFAULT, "fd_write", 1, iov, n, 68)
+		x.want(abi.EFAULT, "clock_time_get", 0, 0, end)
+		x.mod.Memory().Grow(1)
+		x.want(0, "random_get", end-1, 2)
+		x.put(uint32(end-2), "text")
+		x.want(0, "fd_write", 1, iov, n, 68)
+		x.want(0, "clock_time_get", 0, 0, end+8)
+		if x.u64(uint32(end+8)) == 0 {
+			t.Error("the time went elsewhere")
+		}
+	}
+	if got := x.p.out[engine.Stdout].String(); got != "texttexttexttext" {
+		t.Errorf("wrote %q", got)
+	}
 }

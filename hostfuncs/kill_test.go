@@ -2,7 +2,10 @@ package hostfuncs
 
 import (
 	"math"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/hostfuncs/abi"
@@ -47,20 +50,36 @@ func TestKillWhileBlocked(t *testing.T) {
 	}
 }
 
-// A sleep touches nothing that tells when it has begun; killed before or in
-// it, the guest unwinds.
+// A kill ends a sleep at once, however long it would be.
 func TestKillWhileAsleep(t *testing.T) {
-	for _, s := range []sub{
-		{abi.EventClock, abi.ClockMonotonic, math.MaxUint64, 0},
-		{abi.EventClock, abi.ClockMonotonic, 1 << 60, 0},
-		{abi.EventClock, abi.ClockRealtime, math.MaxUint64, abi.ClockAbsolute},
+	for name, s := range map[string]sub{
+		"for ever":    {abi.EventClock, abi.ClockMonotonic, math.MaxUint64, 0},
+		"for decades": {abi.EventClock, abi.ClockMonotonic, 1 << 60, 0},
+		"until a day": {abi.EventClock, abi.ClockRealtime, math.MaxUint64, abi.ClockAbsolute},
+		"for an hour": {abi.EventClock, abi.ClockRealtime, uint64(time.Hour), 0},
+		"many":        {abi.EventClock, abi.ClockRealtime, uint64(time.Hour), 0},
 	} {
-		x := newProxy(t, &engine.Spec{})
-		args := x.subscribe([]sub{s})
-		go x.p.kill()
-		if _, err := x.try("poll_oneoff", args...); exitCode(err) != exitKilled {
-			t.Errorf("sleep %+v: %v", s, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := newProxy(t, &engine.Spec{})
+				subs := []sub{s}
+				if name == "many" {
+					subs = slices.Repeat(subs, abi.MaxSubscriptions)
+				}
+				args := x.subscribe(subs)
+				begin := time.Now()
+				go func() {
+					synctest.Wait()
+					x.p.kill()
+				}()
+				if _, err := x.try("poll_oneoff", args...); exitCode(err) != exitKilled {
+					t.Errorf("ended with %v", err)
+				}
+				if d := time.Since(begin); d != 0 {
+					t.Errorf("slept %v", d)
+				}
+			})
+		})
 	}
 }
 
@@ -88,4 +107,34 @@ func TestLeaderGone(t *testing.T) {
 	x.want(abi.EIO, "fd_seek", fd, 0, abi.SeekEnd, 72)
 	x.want(abi.EIO, "fd_close", fd)
 	x.want(abi.EBADF, "fd_close", fd)
+}
+
+// What was done before the leader went counts; the next call says EIO.
+func TestLeaderGoneInATransfer(t *testing.T) {
+	x, _ := newFiles(t)
+	fd := x.open("f", creat, rw, 0)
+	x.want(0, "fd_filestat_set_size", fd, 1<<20)
+	serve := x.p.file
+	const before = 20 // requests that are answered; they go in batches of 16
+	for _, name := range []string{"fd_read", "fd_write"} {
+		x.want(0, "fd_seek", fd, 0, 0, 72)
+		served := 0
+		x.p.file = func(r *engine.FileRequest) *engine.FileReply {
+			if served++; served > before {
+				return nil
+			}
+			return serve(r)
+		}
+		x.iovs(8192, 50000, 8192, 50000, 8192, 50000, 8192, 50000, 8192, 50000, 8192, 50000, 8192, 50000)
+		x.want(0, name, fd, 512, 7, 68)
+		if got := x.u32(68); got != engine.OutputCredit {
+			t.Errorf("%s: %d bytes, want those of the first batch", name, got)
+		}
+		x.want(0, "fd_tell", fd, 72)
+		if got := x.u64(72); got != engine.OutputCredit {
+			t.Errorf("%s: offset %d", name, got)
+		}
+		x.want(abi.EIO, name, fd, 512, 7, 68)
+		x.p.file = serve
+	}
 }

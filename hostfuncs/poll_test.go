@@ -2,7 +2,9 @@ package hostfuncs
 
 import (
 	"math"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
@@ -17,9 +19,14 @@ type sub struct {
 	flags   uint16
 }
 
-// poll writes the subscriptions at 8192 and calls poll_oneoff with the events at 16384.
+// subscribe writes the subscriptions at 8192, with room for the events behind
+// them, and returns the arguments of poll_oneoff.
 func (x *proxy) subscribe(subs []sub) (args []uint64) {
 	m := x.mod.Memory()
+	x.eventsAt = 8192 + uint32(len(subs))*abi.SizeSubscription
+	if end := x.eventsAt + uint32(len(subs))*abi.SizeEvent; end > m.Size() {
+		m.Grow((end-m.Size())>>16 + 1)
+	}
 	for i, s := range subs {
 		at := 8192 + uint32(i)*abi.SizeSubscription
 		m.Write(at, make([]byte, abi.SizeSubscription))
@@ -29,7 +36,7 @@ func (x *proxy) subscribe(subs []sub) (args []uint64) {
 		m.WriteUint64Le(at+24, s.timeout)
 		m.WriteUint16Le(at+40, s.flags)
 	}
-	return []uint64{8192, 16384, uint64(len(subs)), 68}
+	return []uint64{8192, uint64(x.eventsAt), uint64(len(subs)), 68}
 }
 
 // event is what a test sees of an event.
@@ -41,7 +48,7 @@ type event struct {
 
 func (x *proxy) events() (list []event) {
 	for i := range x.u32(68) {
-		at := 16384 + i*abi.SizeEvent
+		at := x.eventsAt + i*abi.SizeEvent
 		list = append(list, event{x.u64(at) - 100, abi.Errno(x.u32(at+8) & 0xffff), uint8(x.u32(at+8) >> 16)})
 	}
 	return list
@@ -107,6 +114,8 @@ func TestPollArguments(t *testing.T) {
 	x.want(abi.EINVAL, "poll_oneoff", 0, 0, 0, 0)
 	x.want(abi.EFAULT, "poll_oneoff", 0, 0, 4097, 0)
 	x.want(abi.EFAULT, "poll_oneoff", 0, 0, math.MaxUint32, 0)
+	x.want(abi.EFAULT, "poll_oneoff", 0, 0, 1<<32/abi.SizeSubscription+1, 0) // 32 bytes, modulo 1<<32
+	x.want(abi.EFAULT, "poll_oneoff", 0, 0, 1<<32/abi.SizeEvent, 0)
 	x.want(abi.EFAULT, "poll_oneoff", 65500, 0, 1, 0)
 	x.want(abi.EFAULT, "poll_oneoff", 0, 65520, 1, 0)
 	x.want(abi.EFAULT, "poll_oneoff", 0, 0, 1, 65533)
@@ -135,6 +144,76 @@ func TestPollOfFiles(t *testing.T) {
 	if got := x.events(); len(got) != 2 {
 		t.Errorf("events %v", got)
 	}
+}
+
+// Thousands of clocks and descriptors: the earliest deadline ends the wait, to
+// the nanosecond, and only what is due has an event, in order.
+func TestPollOfVeryMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newProxy(t, &engine.Spec{})
+		begin := time.Now()
+		var subs []sub
+		for i := range uint64(abi.MaxSubscriptions) {
+			s := sub{abi.EventClock, abi.ClockMonotonic, uint64(time.Hour) + i, 0}
+			switch {
+			case i%1000 == 7:
+				s.timeout = uint64(90 * time.Second)
+			case i%4 == 1:
+				s = sub{abi.EventClock, abi.ClockRealtime, uint64(begin.Add(time.Hour).UnixNano()), abi.ClockAbsolute}
+			case i%4 == 2:
+				s = sub{tag: abi.EventFdRead}
+			case i == 3000:
+				s = sub{abi.EventClock, abi.ClockRealtime, uint64(begin.Add(90 * time.Second).UnixNano()), abi.ClockAbsolute}
+			}
+			subs = append(subs, s)
+		}
+		args := x.subscribe(subs)
+		x.want(0, "poll_oneoff", args...)
+		want := []event{{7, 0, 0}, {1007, 0, 0}, {2007, 0, 0}, {3000, 0, 0}, {3007, 0, 0}, {4007, 0, 0}}
+		if got := x.events(); !slices.Equal(got, want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		if d := time.Since(begin); d != 90*time.Second {
+			t.Errorf("waited %v", d)
+		}
+		subs[3000] = sub{tag: abi.EventFdRead} // its time has come and stays
+		args = x.subscribe(subs)
+		go func() {
+			synctest.Wait()
+			x.p.feed("x", false)
+		}()
+		x.want(0, "poll_oneoff", args...)
+		got := x.events()
+		if len(got) != abi.MaxSubscriptions/4+1 || got[0] != (event{2, 0, abi.EventFdRead}) || got[1].index != 6 {
+			t.Errorf("%d events of input", len(got))
+		}
+	})
+}
+
+// A stdin that does not block: nothing is EAGAIN, a poll waits for something,
+// and its end is no error.
+func TestPollOfStdinThatDoesNotBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newProxy(t, &engine.Spec{})
+		x.want(0, "fd_fdstat_set_flags", 0, uint64(abi.FdNonblock))
+		args := x.subscribe([]sub{{tag: abi.EventFdRead}})
+		for _, in := range []string{"abc", ""} {
+			iov, n := x.iovs(100, 2, 200, 8)
+			x.want(abi.EAGAIN, "fd_read", 0, iov, n, 68)
+			go func() {
+				synctest.Wait()
+				x.p.feed(in, in == "")
+			}()
+			x.want(0, "poll_oneoff", args...)
+			if got := x.events(); !slices.Equal(got, []event{{0, 0, abi.EventFdRead}}) {
+				t.Errorf("events %v", got)
+			}
+			x.want(0, "fd_read", 0, iov, n, 68)
+			if got := x.u32(68); got != uint32(len(in)) {
+				t.Errorf("read %d bytes of %q", got, in)
+			}
+		}
+	})
 }
 
 func FuzzSubscription(f *testing.F) {

@@ -3,7 +3,6 @@ package hostfuncs
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
@@ -17,44 +16,6 @@ import (
 	"github.com/wnode-project/wnode/hostfuncs/abi"
 	"github.com/wnode-project/wnode/origin"
 )
-
-// proxyModule returns a module that imports every function of the ABI and
-// exports, under the same name, a function that calls it with its own
-// arguments; and a memory of one page. So tests call host functions as a guest
-// does, with any arguments.
-func proxyModule() []byte {
-	str := func(b []byte, s string) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
-	fs := abi.Functions()
-	n := uint64(len(fs))
-	types, imports, funcs, exports, code := binary.AppendUvarint(nil, n), binary.AppendUvarint(nil, n),
-		binary.AppendUvarint(nil, n), binary.AppendUvarint(nil, n+1), binary.AppendUvarint(nil, n)
-	for i, f := range fs {
-		types = append(types, 0x60)
-		types = append(binary.AppendUvarint(types, uint64(len(f.Params))), f.Params...)
-		types = append(binary.AppendUvarint(types, uint64(len(f.Results))), f.Results...)
-		imports = append(str(str(imports, f.Module), f.Name), 0)
-		imports = binary.AppendUvarint(imports, uint64(i))
-		funcs = binary.AppendUvarint(funcs, uint64(i))
-		exports = append(str(exports, f.Name), 0)
-		exports = binary.AppendUvarint(exports, n+uint64(i))
-		body := []byte{0} // no locals
-		for p := range f.Params {
-			body = append(body, 0x20, byte(p)) // local.get
-		}
-		body = append(body, 0x10) // call
-		body = append(binary.AppendUvarint(body, uint64(i)), 0x0b)
-		code = append(binary.AppendUvarint(code, uint64(len(body))), body...)
-	}
-	exports = append(str(exports, "memory"), 2, 0)
-	b := []byte("\x00asm\x01\x00\x00\x00")
-	for _, s := range []struct {
-		id   byte
-		data []byte
-	}{{1, types}, {2, imports}, {3, funcs}, {5, []byte{1, 0, 1}}, {7, exports}, {10, code}} {
-		b = append(binary.AppendUvarint(append(b, s.id), uint64(len(s.data))), s.data...)
-	}
-	return b
-}
 
 // fakeProcess is a process whose leader is right here.
 type fakeProcess struct {
@@ -75,6 +36,7 @@ type fakeProcess struct {
 	writeErr, readErr error // returned at once if set
 	stall             bool  // Write and File wait for the kill
 
+	// The leader's file server; nil, here or as a reply, is a leader that is gone.
 	file func(*engine.FileRequest) *engine.FileReply
 }
 
@@ -166,7 +128,11 @@ func (p *fakeProcess) File(reqs ...*engine.FileRequest) ([]*engine.FileReply, er
 	}
 	var replies []*engine.FileReply
 	for _, r := range reqs {
-		replies = append(replies, p.file(r))
+		reply := p.file(r)
+		if reply == nil {
+			return nil, engine.ErrLeaderGone
+		}
+		replies = append(replies, reply)
 	}
 	return replies, nil
 }
@@ -178,11 +144,18 @@ type proxy struct {
 	ctx context.Context
 	mod api.Module
 	g   *guest
+
+	eventsAt uint32 // of the subscriptions made last
 }
 
 // newProxy runs the proxy module with the spec. Directories are served at
 // Spec.Mounts.
 func newProxy(t testing.TB, spec *engine.Spec, dirs ...origin.Dir) *proxy {
+	t.Helper()
+	return runProxy(t, proxyModule(true), spec, dirs...)
+}
+
+func runProxy(t testing.TB, wasm []byte, spec *engine.Spec, dirs ...origin.Dir) *proxy {
 	t.Helper()
 	p := &fakeProcess{spec: spec, ready: make(chan struct{}), blocked: make(chan struct{}, 1)}
 	p.ctx, p.kill = context.WithCancel(context.Background())
@@ -204,7 +177,7 @@ func newProxy(t testing.TB, spec *engine.Spec, dirs ...origin.Dir) *proxy {
 		t.Fatal(err)
 	}
 	ctx, leave := h.enter(ctx, p)
-	mod, err := rt.Instantiate(ctx, proxyModule())
+	mod, err := rt.Instantiate(ctx, wasm)
 	if err != nil {
 		t.Fatal(err)
 	}

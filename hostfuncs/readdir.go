@@ -5,10 +5,12 @@ import (
 	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
-// dirChunk is the last piece of a directory that the leader sent: entries as
+// dirPiece is the last piece of a directory that the leader sent: entries as
 // fd_readdir lays them out. A guest's buffer holds less than a piece, and it
-// comes back for the rest.
-type dirChunk struct {
+// comes back for the rest. A guest has one: were it one for each descriptor, a
+// thousand open directories would cost the node much more than the guest.
+type dirPiece struct {
+	of     *descriptor
 	cookie uint64 // of its first entry
 	data   []byte
 }
@@ -28,10 +30,14 @@ func dirent(data []byte) (entry []byte, next uint64, ok bool) {
 	return data[:size], le.Uint64(data), true
 }
 
-// at returns the entries from a cookie on, nil if they are not in the piece.
-func (c *dirChunk) at(cookie uint64) []byte {
-	next := c.cookie
-	for data := c.data; len(data) > 0; {
+// at returns the entries of a directory from a cookie on, nil if they are not
+// in the piece.
+func (p *dirPiece) at(d *descriptor, cookie uint64) []byte {
+	if p.of != d {
+		return nil
+	}
+	next := p.cookie
+	for data := p.data; len(data) > 0; {
 		if next == cookie {
 			return data
 		}
@@ -63,10 +69,10 @@ func fdReaddir(c *call, a []uint64) abi.Errno {
 	}
 	cookie, done := a[3], 0
 	if cookie == 0 {
-		d.dir = dirChunk{}
+		c.dir = dirPiece{}
 	}
 	for done < len(buf) {
-		data := d.dir.at(cookie)
+		data := c.dir.at(d, cookie)
 		if data == nil {
 			r, errno := c.file(&engine.FileRequest{Op: engine.FileReadDir, Handle: d.handle, Offset: cookie, Size: engine.MaxChunk})
 			if errno != 0 {
@@ -75,7 +81,7 @@ func fdReaddir(c *call, a []uint64) abi.Errno {
 			if len(r.Data) == 0 {
 				break
 			}
-			d.dir = dirChunk{cookie, r.Data}
+			c.dir = dirPiece{d, cookie, r.Data}
 			data = r.Data
 		}
 		for len(data) > 0 && done < len(buf) {

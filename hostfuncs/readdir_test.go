@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/wnode-project/wnode/engine"
@@ -80,6 +81,42 @@ func TestReaddirCookies(t *testing.T) {
 	}
 }
 
+// Two directories that are read in turns do not mix.
+func TestReaddirInTurns(t *testing.T) {
+	x, dir := newFiles(t)
+	for _, d := range []string{"a", "b"} {
+		os.Mkdir(filepath.Join(dir, d), 0o700)
+		for i := range 20 {
+			os.WriteFile(filepath.Join(dir, d, fmt.Sprint(d, i)), nil, 0o600)
+		}
+	}
+	fds := [2]uint64{x.open("a", abi.OpenDirectory, dirRights, 0), x.open("b", abi.OpenDirectory, dirRights, 0)}
+	var cookies [2]uint64
+	var seen [2][]string
+	for range 22 { // ".", ".." and the files, one at a time
+		for i, fd := range fds {
+			x.want(0, "fd_readdir", fd, 8192, 64, cookies[i], 68)
+			entry, next, ok := dirent([]byte(x.bytes(8192, x.u32(68))))
+			if !ok {
+				t.Fatalf("no entry at cookie %d of directory %d", cookies[i], i)
+			}
+			cookies[i] = next
+			seen[i] = append(seen[i], string(entry[abi.SizeDirent:]))
+		}
+	}
+	for i, d := range []string{"a", "b"} {
+		for _, name := range seen[i] {
+			if name[0] != '.' && name[:1] != d {
+				t.Errorf("%q in directory %s", name, d)
+			}
+		}
+		slices.Sort(seen[i])
+		if n := len(slices.Compact(seen[i])); n != 22 {
+			t.Errorf("%d entries in directory %s", n, d)
+		}
+	}
+}
+
 func TestReaddirOfAWrongLeader(t *testing.T) {
 	x, _ := newFiles(t)
 	for name, data := range map[string]string{
@@ -101,8 +138,12 @@ func FuzzDirent(f *testing.F) {
 		if ok && (len(entry) < abi.SizeDirent || len(entry) > len(data)) {
 			t.Errorf("entry of %d bytes out of %d", len(entry), len(data))
 		}
-		c := dirChunk{cookie: 0, data: data}
-		if rest := c.at(cookie); len(rest) > len(data) {
+		d := &descriptor{}
+		p := dirPiece{of: d, data: data}
+		if p.at(&descriptor{}, cookie) != nil {
+			t.Error("entries of another directory")
+		}
+		if rest := p.at(d, cookie); len(rest) > len(data) {
 			t.Errorf("%d bytes out of %d", len(rest), len(data))
 		}
 	})

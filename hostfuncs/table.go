@@ -36,7 +36,6 @@ type descriptor struct {
 	handle  uint32 // at the leader; of files and directories
 	offset  uint64 // of files, ≤ 1<<63 - 1
 	preopen string // the guest's name of a mount, "" for others
-	dir     dirChunk
 }
 
 type kind uint8

@@ -30,6 +30,10 @@ const maxHandles = 1024
 // request waits for another program), make symbolic links that are absolute or
 // lead outside (EPERM), follow links with a hard link (EINVAL), change owners
 // and modes. A process's handles are its own: others cannot name them.
+//
+// What is not prevented: a directory that moves takes its symbolic links along,
+// and one of them may then lead outside. No process gets there, but another
+// program of this machine that follows it does.
 type Files struct {
 	mounts []*mount
 

@@ -3,7 +3,6 @@ package origin
 import (
 	"encoding/binary"
 	"io"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -16,12 +15,12 @@ const maxListed = 1 << 20
 
 // listing is a directory as it was when it was read from cookie 0. A cookie is
 // an index into it, so it stays good while the handle is open.
-type listing struct{ entries []fs.DirEntry }
+type listing struct{ names []string }
 
 // drop forgets a handle's listing.
 func (t *fileTable) drop(h *handle) {
 	if h.listing != nil {
-		t.listed -= len(h.listing.entries)
+		t.listed -= len(h.listing.names)
 		h.listing = nil
 	}
 }
@@ -34,15 +33,15 @@ func (t *fileTable) list(h *handle) engine.Errno {
 		return errnoOf(err)
 	}
 	defer dir.Close()
-	entries, err := dir.ReadDir(maxListed - t.listed + 1)
-	if err != nil && len(entries) == 0 && err != io.EOF {
+	names, err := dir.Readdirnames(maxListed - t.listed + 1)
+	if err != nil && len(names) == 0 && err != io.EOF {
 		return errnoOf(err)
 	}
-	if t.listed+len(entries) > maxListed {
+	if t.listed+len(names) > maxListed {
 		return errnoNoMemory
 	}
-	h.listing = &listing{entries}
-	t.listed += len(entries)
+	h.listing = &listing{names}
+	t.listed += len(names)
 	return 0
 }
 
@@ -65,12 +64,12 @@ func doReadDir(t *fileTable, h *handle, req *engine.FileRequest, reply *engine.F
 	if err := unix.Fstat(int(h.file.Fd()), &self); err != nil {
 		return errnoOf(err)
 	}
-	names := h.listing.entries
+	names := h.listing.names
 	for i := req.Offset; i < uint64(len(names))+2; i++ {
 		// The parent of a directory is none of the guest's business: both are self.
 		name, st := []string{".", ".."}[min(i, 1)], self
 		if i >= 2 {
-			name = names[i-2].Name()
+			name = names[i-2]
 			if unix.Fstatat(int(h.file.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 				continue // gone since
 			}

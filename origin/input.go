@@ -59,19 +59,18 @@ func (in *input) forget(from engine.PID) {
 }
 
 // next waits for a request and leaves it queued, so that forget finds it.
-func (in *input) next(ctx context.Context) (ask, bool) {
+func (in *input) next(ctx context.Context) bool {
 	for {
 		in.mu.Lock()
 		if len(in.asks) > 0 {
-			a := in.asks[0]
 			in.mu.Unlock()
-			return a, true
+			return true
 		}
 		in.mu.Unlock()
 		select {
 		case <-in.wake:
 		case <-ctx.Done():
-			return ask{}, false
+			return false
 		}
 	}
 }
@@ -81,7 +80,7 @@ func (in *input) serve(ctx context.Context) {
 	var left []byte // read, and its process ended before it got it
 	eof := in.l.cfg.Stdin == nil
 	for {
-		if _, ok := in.next(ctx); !ok {
+		if !in.next(ctx) {
 			return
 		}
 		if len(left) == 0 && !eof {

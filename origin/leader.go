@@ -13,10 +13,10 @@ import (
 // Config is what a Leader owns.
 type Config struct {
 	Stdin  io.Reader // nil is at its end
-	Stdout io.Writer
-	Stderr io.Writer
+	Stdout io.Writer // nil drops what is written
+	Stderr io.Writer // as Stdout
 	Files  *Files // nil: no directories
-	Mounts int    // how many of Files' directories processes see: all of them
+	Mounts int    // how many of Files' directories processes see
 }
 
 // Exit is how a run ended.
@@ -46,6 +46,12 @@ type Leader struct {
 
 // New starts a leader. Close ends it.
 func New(e *engine.Engine, c Config) *Leader {
+	if c.Stdout == nil {
+		c.Stdout = io.Discard
+	}
+	if c.Stderr == nil {
+		c.Stderr = io.Discard
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Leader{eng: e, cfg: c, runs: map[engine.PID]bool{}, exit: make(chan Exit, 1), stop: stop}
 	rand.Read(l.token[:])
@@ -99,7 +105,8 @@ func (l *Leader) Wait(ctx context.Context) (Exit, error) {
 }
 
 // Close ends the leader and what still runs under it. Output that is not
-// written yet is lost. It does not wait for a read of stdin.
+// written yet is lost. It waits for a write that is under way, and not for a
+// read of stdin.
 func (l *Leader) Close() {
 	l.proc.Close(engine.Reason{Word: engine.LeaderGone, Detail: "its terminal left"})
 	l.stop()
@@ -107,12 +114,21 @@ func (l *Leader) Close() {
 	l.wg.Wait()
 }
 
+// running tells whether the process was spawned here and has not ended.
+func (l *Leader) running(pid engine.PID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.runs[pid]
+}
+
 // handle takes a signal of a process. It never blocks.
 func (l *Leader) handle(sig *engine.Signal) {
 	switch sig.Kind {
 	case engine.KindOutput, engine.KindInput, engine.KindFile:
-		if subtle.ConstantTimeCompare(sig.Token[:], l.token[:]) != 1 {
-			return // not ours: whoever asks learns nothing
+		// The node of our process knows the token. Other processes that it
+		// claims to have would each get queues and open files of their own.
+		if subtle.ConstantTimeCompare(sig.Token[:], l.token[:]) != 1 || !l.running(sig.From) {
+			return // whoever asks learns nothing
 		}
 	}
 	switch sig.Kind {

@@ -228,6 +228,7 @@ func TestCreditIsEnforced(t *testing.T) {
 	defer l.Close()
 	defer close(block)
 	liar := alex.Native(func(*engine.Signal) {})
+	l.runs[liar.PID()] = true
 	for range 100 {
 		liar.Send(l.proc.PID(), &engine.Signal{Kind: engine.KindOutput, Stream: engine.Stdout, Token: l.token, Data: make([]byte, engine.MaxChunk)})
 	}
@@ -257,4 +258,58 @@ func TestNoTokenNoService(t *testing.T) {
 	if len(got) != 0 || out.Len() != 0 || in.Len() != len("secret") {
 		t.Errorf("%d answers, %q written, %d bytes of stdin left", len(got), out.String(), in.Len())
 	}
+}
+
+// Its node knows the token, but only what was spawned here is served: no queue
+// and no open file for another process, and none once it has ended.
+func TestOnlyItsProcessesAreServed(t *testing.T) {
+	var p enginetest.Programs
+	m := p.Add("deaf", func(*engine.Process) engine.Reason { return engine.Reason{Word: engine.Normal} })
+	alex, kate := pair(t, &p)
+	files, err := OpenDirs([]Dir{{Host: t.TempDir(), Guest: "/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	var out bytes.Buffer
+	in := strings.NewReader("secret")
+	l := New(alex, Config{Stdin: in, Stdout: &out, Files: files, Mounts: 1})
+	ask := func(from engine.PID) {
+		for _, sig := range []*engine.Signal{
+			{Kind: engine.KindOutput, Data: []byte("forged")},
+			{Kind: engine.KindInput, N: 100},
+			{Kind: engine.KindFile, File: &engine.FileRequest{Op: engine.FileStat, Handle: 1}},
+		} {
+			sig.From, sig.Token = from, l.token
+			l.handle(sig)
+		}
+	}
+	ask(alex.Native(func(*engine.Signal) {}).PID())
+	pid := l.Spawn(kate, &engine.Spec{Module: m})
+	wait(t, l)
+	ask(pid)
+	l.files.mu.Lock()
+	queues := len(l.files.queues)
+	l.files.mu.Unlock()
+	l.Close()
+	if queues != 0 || len(files.procs) != 0 || out.Len() != 0 || in.Len() != len("secret") {
+		t.Errorf("%d queues, %d tables, %q written, %d bytes of stdin left", queues, len(files.procs), out.String(), in.Len())
+	}
+}
+
+// A leader whose ends nobody waits for can still be closed.
+func TestCloseWithoutWait(t *testing.T) {
+	var p enginetest.Programs
+	m := p.Add("hello", func(p *engine.Process) engine.Reason {
+		p.Write(engine.Stdout, []byte("dropped: there is no stdout"))
+		return engine.Reason{Word: engine.Normal}
+	})
+	alex, kate := pair(t, &p)
+	l := New(alex, Config{})
+	for range 3 {
+		l.Spawn(kate, &engine.Spec{Module: m})
+	}
+	wait(t, l)
+	wait(t, l)
+	l.Close()
 }

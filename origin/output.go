@@ -80,7 +80,7 @@ func (o *output) serve(ctx context.Context) {
 		o.mu.Unlock()
 		for len(batch) > 0 {
 			if batch[0].Kind == engine.KindDown {
-				o.finish(batch[0])
+				o.finish(ctx, batch[0])
 				batch = batch[1:]
 				continue
 			}
@@ -148,7 +148,9 @@ func (o *output) pay(to engine.PID, n int, last bool) {
 	o.l.proc.Send(to, &engine.Signal{Kind: engine.KindCredit, N: uint64(owed)})
 }
 
-func (o *output) finish(sig *engine.Signal) {
+// finish hands over how the run ended, unless the leader ends before someone
+// waits for it.
+func (o *output) finish(ctx context.Context, sig *engine.Signal) {
 	o.mu.Lock()
 	delete(o.unpaid, sig.From)
 	o.mu.Unlock()
@@ -157,5 +159,8 @@ func (o *output) finish(sig *engine.Signal) {
 	if sig.Report != nil {
 		x.Report = *sig.Report
 	}
-	o.l.exit <- x
+	select {
+	case o.l.exit <- x:
+	case <-ctx.Done():
+	}
 }
