@@ -29,6 +29,9 @@ func (e *Engine) MayControl(c Caller, o Origin) bool {
 	return c.Local || e.mayControl(c.Peer, o)
 }
 
+// MaxCall bounds a request and an answer, in bytes: each travels in one frame.
+const MaxCall = 1<<20 - 4<<10
+
 type pendingCall struct {
 	node NodeID
 	ch   chan *Signal // has room for the one reply
@@ -40,6 +43,9 @@ type pendingCall struct {
 func (e *Engine) Call(ctx context.Context, node NodeID, name string, request []byte) ([]byte, error) {
 	if node == e.node {
 		return e.callLocal(ctx, name, request)
+	}
+	if len(request) > MaxCall {
+		return nil, Reasonf(BadArg, "a request of %d bytes, the limit is %d", len(request), MaxCall)
 	}
 	ref := e.MakeRef()
 	c := pendingCall{node: node, ch: make(chan *Signal, 1)}
@@ -121,6 +127,10 @@ func (s *Session) serve(sig *Signal) {
 		data, err := f(s.ctx, Caller{Peer: s.peer}, sig.Data)
 		if err != nil {
 			answer(nil, asReason(err, BadArg))
+			return
+		}
+		if len(data) > MaxCall {
+			answer(nil, Reasonf(SystemLimit, "an answer of %d bytes, the limit is %d", len(data), MaxCall))
 			return
 		}
 		answer(data, Reason{})

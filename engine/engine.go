@@ -38,6 +38,7 @@ type Engine struct {
 	runner  Runner
 	log     *slog.Logger
 	counter atomic.Uint64 // of pids and refs minted here
+	spawns  sync.Mutex    // keeps spawns in the order of their pids, as peers check
 	started time.Time
 
 	mu       sync.Mutex
@@ -121,20 +122,35 @@ func (e *Engine) MakeRef() Ref {
 func (e *Engine) Spawn(from *Native, node NodeID, spec *Spec) PID {
 	spec.Parent = from.pid
 	spec.Origin = e.owner
-	to := PID{Node: node, Counter: e.counter.Add(1)}
-	if node == e.node {
-		to.Incarnation = e.inc
-	} else if s := e.Session(node); s != nil {
-		to.Incarnation, to.Minter = s.peer.Incarnation, s.peer.Minter
+	sig := &Signal{Kind: KindSpawn, From: from.pid, Spec: spec}
+	s := e.Session(node)
+	if node == e.node || s == nil {
+		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
+		if node == e.node {
+			sig.To.Incarnation = e.inc
+		}
+		to := sig.To
+		from.watch(sig)
+		e.send(sig)
+		return to
 	}
-	if spec.Link {
-		from.addLink(to)
+	if n := spec.size(); n > MaxSpec {
+		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
+		from.watch(sig)
+		e.refuse(sig, Reasonf(BadArg, "arguments and environment take %d bytes, the limit is %d", n, MaxSpec))
+		return sig.To
 	}
-	if !spec.Monitor.IsZero() {
-		from.addMonitor(spec.Monitor, to)
+	// The peer checks that the pids we mint there come in order.
+	e.spawns.Lock()
+	sig.To = PID{Node: node, Incarnation: s.peer.Incarnation, Minter: s.peer.Minter, Counter: e.counter.Add(1)}
+	from.watch(sig)
+	copied := *sig
+	s.link.Send(sig)
+	e.spawns.Unlock()
+	if e.Session(node) != s { // it may have ended before it knew of the watch
+		e.bounce(&copied, NoConnection)
 	}
-	e.send(&Signal{Kind: KindSpawn, From: from.pid, To: to, Spec: spec})
-	return to
+	return copied.To
 }
 
 // send routes a signal to where To lives. It never blocks.

@@ -1,6 +1,10 @@
 package engine
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Native is a process written in Go that handles each signal in a function
 // instead of reading a mailbox, as an Erlang port does: a command's group
@@ -59,19 +63,27 @@ func (n *Native) Close(r Reason) {
 	}
 }
 
-func (n *Native) addLink(to PID) {
+// Monitored returns the processes that this one monitors: of each that it
+// spawned so, from before its first signal until its Down.
+func (n *Native) Monitored() []PID {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.closed {
-		n.links[to] = struct{}{}
-	}
+	return slices.Collect(maps.Values(n.monitors))
 }
 
-func (n *Native) addMonitor(ref Ref, to PID) {
+// watch links and monitors the process that a Spawn signal is about to make,
+// as its spec says.
+func (n *Native) watch(sig *Signal) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.closed {
-		n.monitors[ref] = to
+	if n.closed {
+		return
+	}
+	if sig.Spec.Link {
+		n.links[sig.To] = struct{}{}
+	}
+	if !sig.Spec.Monitor.IsZero() {
+		n.monitors[sig.Spec.Monitor] = sig.To
 	}
 }
 

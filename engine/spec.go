@@ -31,6 +31,24 @@ type Spec struct {
 	Name    string // to register locally before it runs; "" is none
 }
 
+// MaxSpec bounds the arguments, environment and other texts of a spec, in bytes
+// with 16 for each: a spec travels in one frame.
+const MaxSpec = 1<<20 - 4<<10
+
+// size is what MaxSpec bounds.
+func (s *Spec) size() int {
+	n := len(s.Module.Name) + len(s.Entry) + len(s.Name)
+	for _, list := range [][]string{s.Args, s.Env, s.Grants} {
+		for _, v := range list {
+			n += len(v) + 16
+		}
+	}
+	for _, m := range s.Mounts {
+		n += len(m.Guest) + 16
+	}
+	return n
+}
+
 // Module names what a process runs.
 type Module struct {
 	CID  cid.Cid // undefined: the target looks Name up

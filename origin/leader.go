@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/wnode-project/wnode/engine"
@@ -15,8 +16,8 @@ type Config struct {
 	Stdin  io.Reader // nil is at its end
 	Stdout io.Writer // nil drops what is written
 	Stderr io.Writer // as Stdout
-	Files  *Files // nil: no directories
-	Mounts int    // how many of Files' directories processes see
+	Files  *Files    // nil: no directories
+	Mounts int       // how many of Files' directories processes see
 }
 
 // Exit is how a run ended.
@@ -37,8 +38,6 @@ type Leader struct {
 	in    input
 	files fileWorkers
 
-	mu   sync.Mutex
-	runs map[engine.PID]bool // spawned here, not ended
 	exit chan Exit
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -53,7 +52,7 @@ func New(e *engine.Engine, c Config) *Leader {
 		c.Stderr = io.Discard
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Leader{eng: e, cfg: c, runs: map[engine.PID]bool{}, exit: make(chan Exit, 1), stop: stop}
+	l := &Leader{eng: e, cfg: c, exit: make(chan Exit, 1), stop: stop}
 	rand.Read(l.token[:])
 	l.proc = e.Native(l.handle)
 	l.out.init(l)
@@ -71,11 +70,7 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
 	spec.Link = true
 	spec.Monitor = l.eng.MakeRef()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	pid := l.eng.Spawn(l.proc, node, spec)
-	l.runs[pid] = true
-	return pid
+	return l.eng.Spawn(l.proc, node, spec)
 }
 
 // Kill sends the process an exit signal that it cannot trap. Its end is
@@ -86,9 +81,7 @@ func (l *Leader) Kill(pid engine.PID, why string) {
 
 // Resize tells the processes that run that the terminal has another size.
 func (l *Leader) Resize(rows, cols uint16) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for pid := range l.runs {
+	for _, pid := range l.proc.Monitored() {
 		l.proc.Send(pid, &engine.Signal{Kind: engine.KindWindow, N: uint64(rows)<<16 | uint64(cols)})
 	}
 }
@@ -115,11 +108,7 @@ func (l *Leader) Close() {
 }
 
 // running tells whether the process was spawned here and has not ended.
-func (l *Leader) running(pid engine.PID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.runs[pid]
-}
+func (l *Leader) running(pid engine.PID) bool { return slices.Contains(l.proc.Monitored(), pid) }
 
 // handle takes a signal of a process. It never blocks.
 func (l *Leader) handle(sig *engine.Signal) {
@@ -139,14 +128,8 @@ func (l *Leader) handle(sig *engine.Signal) {
 	case engine.KindFile:
 		l.files.ask(sig)
 	case engine.KindDown:
-		l.mu.Lock()
-		ours := l.runs[sig.From]
-		delete(l.runs, sig.From)
-		l.mu.Unlock()
-		if ours {
-			l.in.forget(sig.From)
-			l.files.forget(sig.From)
-			l.out.end(sig)
-		}
+		l.in.forget(sig.From)
+		l.files.forget(sig.From)
+		l.out.end(sig)
 	}
 }

@@ -228,9 +228,8 @@ func TestCreditIsEnforced(t *testing.T) {
 	defer l.Close()
 	defer close(block)
 	liar := alex.Native(func(*engine.Signal) {})
-	l.runs[liar.PID()] = true
 	for range 100 {
-		liar.Send(l.proc.PID(), &engine.Signal{Kind: engine.KindOutput, Stream: engine.Stdout, Token: l.token, Data: make([]byte, engine.MaxChunk)})
+		l.out.add(&engine.Signal{Kind: engine.KindOutput, From: liar.PID(), Stream: engine.Stdout, Data: make([]byte, engine.MaxChunk)})
 	}
 	l.out.mu.Lock()
 	defer l.out.mu.Unlock()
@@ -312,4 +311,17 @@ func TestCloseWithoutWait(t *testing.T) {
 	wait(t, l)
 	wait(t, l)
 	l.Close()
+}
+
+// A spawn that is refused at once, while Spawn has not returned, is an end like
+// any other.
+func TestSpawnWithoutSession(t *testing.T) {
+	alex, _ := pair(t, &enginetest.Programs{})
+	l := New(alex, Config{})
+	defer l.Close()
+	pid := l.Spawn(engine.NodeID{9}, &engine.Spec{})
+	x, err := l.Wait(t.Context())
+	if err != nil || x.PID != pid || x.Reason.Word != engine.NoConnection {
+		t.Fatalf("%+v, %v", x, err)
+	}
 }

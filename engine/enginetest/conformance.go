@@ -46,6 +46,8 @@ func Conformance(t *testing.T, cluster func(t *testing.T, programs *Programs) Cl
 		{"lost connection: one Down, and the guest ends", testCut},
 		{"leader that ends takes its guest along", testLeaderEnds},
 		{"spawn without a session", testNoSession},
+		{"spawns of several goroutines at once", testSpawnsAtOnce},
+		{"what is too large for a frame", testTooLarge},
 		{"io without the token is not served", testToken},
 		{"another origin may not kill", testOrigin},
 		{"calls", testCalls},

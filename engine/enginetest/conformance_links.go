@@ -1,8 +1,11 @@
 package enginetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
@@ -92,6 +95,53 @@ func testNoSession(e *env) {
 	l := e.leader(e.alex)
 	l.spawn(e.alex, engine.NodeID{9}, engine.Spec{Module: m})
 	l.down(engine.NoConnection)
+}
+
+func testSpawnsAtOnce(e *env) {
+	const goroutines, each = 8, 25
+	m := e.programs.Add("brief", func(*engine.Process) engine.Reason { return engine.Reason{Word: engine.Normal} })
+	l := e.leader(e.alex)
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				spec := &engine.Spec{Module: m, Monitor: e.alex.MakeRef(), Leader: engine.Leader{PID: l.proc.PID()}}
+				e.alex.Spawn(l.proc, e.kate.Node(), spec)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[engine.PID]bool{}
+	for range goroutines * each {
+		s := l.next(engine.KindDown)
+		if s.Reason.Word != engine.Normal || seen[s.From] {
+			e.Fatalf("%v ended with %v", s.From, s.Reason)
+		}
+		seen[s.From] = true
+	}
+}
+
+// What does not fit in a frame is refused, and the session goes on.
+func testTooLarge(e *env) {
+	l := e.leader(e.alex)
+	l.spawn(e.alex, e.kate.Node(), engine.Spec{Module: engine.Module{Name: "x"}, Args: []string{strings.Repeat("x", engine.MaxSpec)}})
+	l.down(engine.BadArg)
+	e.kate.Serve("ping", func(_ context.Context, _ engine.Caller, req []byte) ([]byte, error) {
+		return bytes.Repeat([]byte("x"), len(req)+1), nil
+	})
+	call := func(n int, want engine.Word) {
+		e.Helper()
+		_, err := e.alex.Call(context.Background(), e.kate.Node(), "ping", make([]byte, n))
+		if want == "" && err != nil || want != "" && !errors.Is(err, engine.Reason{Word: want}) {
+			e.Errorf("a call with %d bytes: %v", n, err)
+		}
+	}
+	call(engine.MaxCall+1, engine.BadArg)
+	call(engine.MaxCall, engine.SystemLimit)
+	call(engine.MaxCall-1, "")
+	m := e.programs.Add("hello", say("hello"))
+	l.spawn(e.alex, e.kate.Node(), engine.Spec{Module: m, Args: []string{strings.Repeat("x", engine.MaxSpec-100)}})
+	l.down(engine.Normal)
 }
 
 func testToken(e *env) {
