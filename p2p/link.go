@@ -18,8 +18,11 @@ import (
 const (
 	// heartbeat is how often a node that has nothing to say gives a sign of life,
 	// and silence how long the other may owe one.
-	heartbeat = time.Second
+	heartbeat = 500 * time.Millisecond
 	silence   = 4 * time.Second
+	// commandSilence is silence for a command that is connected over QUIC: its
+	// death, which over TCP is known at once, must end what it ran within 2 s.
+	commandSilence = 1500 * time.Millisecond
 	// busyBytes is how much may wait to be written before user data must wait.
 	busyBytes = 1 << 20
 	// maxQueue is how much may wait at all. Only signals that ask nobody reach
@@ -35,7 +38,8 @@ type link struct {
 	stream network.Stream
 	r      *bufio.Reader
 	heard  *ear
-	said   atomic.Int64 // when the writer last wrote, in Unix nanoseconds
+	limit  time.Duration // silence of the peer that ends the session
+	said   atomic.Int64  // when the writer last wrote, in Unix nanoseconds
 
 	mu     sync.Mutex
 	out    []byte
@@ -49,7 +53,7 @@ type link struct {
 var _ engine.Link = (*link)(nil)
 
 func newLink(s network.Stream, r *bufio.Reader, heard *ear) *link {
-	return &link{stream: s, r: r, heard: heard, wake: make(chan struct{}, 1), ending: make(chan struct{})}
+	return &link{stream: s, r: r, heard: heard, limit: silence, wake: make(chan struct{}, 1), ending: make(chan struct{})}
 }
 
 // ear notes when bytes came: a large frame on a slow line is a sign of life too.
@@ -212,7 +216,7 @@ func (l *link) lastWords(out []byte) {
 // beat gives signs of life, and gives the peer up that owes one too long. It
 // returns when the session ends.
 func (l *link) beat() {
-	t := time.NewTicker(heartbeat)
+	t := time.NewTicker(heartbeat / 2)
 	defer t.Stop()
 	for {
 		select {
@@ -221,11 +225,11 @@ func (l *link) beat() {
 		case <-t.C:
 		}
 		now := time.Now()
-		if quiet := now.Sub(time.Unix(0, l.heard.last.Load())); quiet > silence {
+		if quiet := now.Sub(time.Unix(0, l.heard.last.Load())); quiet > l.limit {
 			l.fail(fmt.Errorf("silent for %v", quiet.Round(100*time.Millisecond)))
 			return
 		}
-		if now.Sub(time.Unix(0, l.said.Load())) > heartbeat/2 {
+		if now.Sub(time.Unix(0, l.said.Load())) >= heartbeat {
 			l.append(func(b []byte) ([]byte, error) { return wire.AppendFrame(b, wire.KindPing, nil), nil })
 		}
 	}

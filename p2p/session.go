@@ -284,6 +284,9 @@ func (n *Node) up(l *link, mine, theirs wire.Hello, dialled bool) (*session, err
 		number = mine.Session
 	}
 	up := &session{link: l, conn: c, id: id, addrs: theirs.Addrs, done: make(chan struct{})}
+	if theirs.Hidden && isQUIC(c.RemoteMultiaddr()) {
+		l.limit = commandSilence
+	}
 	described := engine.Peer{
 		Node: nodeID(id), Name: theirs.Name, PeerID: id.String(), Incarnation: theirs.Incarnation, Hidden: theirs.Hidden,
 		Session: number, Minter: theirs.Minter, GaveMinter: mine.Minter, Origin: p.user, Roles: p.roles,

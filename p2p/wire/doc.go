@@ -52,7 +52,7 @@
 //	               flags u8 (1: hidden), name string, release string, addresses
 //	confirm  0xf9
 //	refusal  0xfa  code u16, text string
-//	ping     0xf0  a sign of life, from a side that has said nothing else for a second
+//	ping     0xf0  a sign of life, from a side that has said nothing else for half a second
 //	goodbye  0xf2  text string: the sender ends the session on purpose
 //
 // minter is the index that the receiver of the hello puts in the pids it mints at
