@@ -126,7 +126,7 @@ func commonVersion(o wire.Offer) bool { return slices.Contains(o.Versions, wire.
 func (a *authenticator) dial(ctx context.Context, c network.Conn) (proof, error) {
 	raw, err := openStream(ctx, c, authProtocol)
 	if err != nil {
-		return proof{}, failf(ErrProtocol, "%s is no wnode, or of another version: %s", c.RemotePeer(), lastPart(err.Error()))
+		return proof{}, brokef(ErrProtocol, "%s is no wnode, or of another version: %s", c.RemotePeer(), lastPart(err.Error()))
 	}
 	defer raw.Close()
 	stop := context.AfterFunc(ctx, func() { raw.Reset() })
@@ -216,7 +216,7 @@ func (a *authenticator) explain(c network.Conn, err error) error {
 	case errors.Is(err, wire.ErrMalformed):
 		return failf(ErrProtocol, "%s sent wrong bytes while it authenticated: %v", who, err)
 	}
-	return failf(ErrNotAuthenticated, "%s did not authenticate: %s", who, lastPart(err.Error()))
+	return brokef(ErrNotAuthenticated, "%s did not authenticate: %s", who, lastPart(err.Error()))
 }
 
 // accept authenticates a connection of another node and admits it to the gate.

@@ -94,7 +94,7 @@ func (n *Node) reach(ctx context.Context, info peer.AddrInfo) (*session, error) 
 	if info.ID == n.host.ID() {
 		return nil, failf(ErrBadAddress, "that is this node itself")
 	}
-	for {
+	for broken := 0; ; {
 		n.mu.Lock()
 		e := n.pairOf(info.ID)
 		busy := e.dial
@@ -127,7 +127,11 @@ func (n *Node) reach(ctx context.Context, info peer.AddrInfo) (*session, error) 
 		n.dropPair(info.ID)
 		n.mu.Unlock()
 		close(over)
-		if !errors.Is(err, errDuplicate) {
+		switch {
+		case isBroken(err) && broken < maxBroken && ctx.Err() == nil:
+			broken++ // it may have been that of a session that was just ending
+			continue
+		case !errors.Is(err, errDuplicate):
 			return s, err
 		}
 		// Theirs comes first: it is up soon, or it failed and ours is due.
@@ -136,6 +140,9 @@ func (n *Node) reach(ctx context.Context, info peer.AddrInfo) (*session, error) 
 		}
 	}
 }
+
+// maxBroken is how often a connection may break before that is the answer.
+const maxBroken = 2
 
 // giveWayTime is how long a node that gave way waits before it dials again.
 const giveWayTime = 50 * time.Millisecond
@@ -158,6 +165,9 @@ func (n *Node) dial(ctx context.Context, info peer.AddrInfo) (*session, error) {
 		return nil, err
 	}
 	if n.host.proved(c) == nil {
+		if c.Stat().Direction == network.DirInbound {
+			return nil, errDuplicate // theirs: they prove themselves first, or it ends soon
+		}
 		p, err := n.auth.dial(ctx, c)
 		if err != nil {
 			c.Close()

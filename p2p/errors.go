@@ -25,12 +25,23 @@ var (
 
 // failure is an error of a connection.
 type failure struct {
-	kind error
-	text string // all that is printed: it says what kind too
+	kind   error
+	text   string // all that is printed: it says what kind too
+	broken bool   // the connection broke: another one may do
 }
 
 func failf(kind error, format string, args ...any) error {
-	return &failure{kind, fmt.Sprintf(format, args...)}
+	return &failure{kind: kind, text: fmt.Sprintf(format, args...)}
+}
+
+// brokef is failf for a connection that broke while both sides were at it.
+func brokef(kind error, format string, args ...any) error {
+	return &failure{kind: kind, text: fmt.Sprintf(format, args...), broken: true}
+}
+
+func isBroken(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && f.broken
 }
 
 func (f *failure) Error() string { return f.text }

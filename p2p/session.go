@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"regexp"
 	"sync"
 	"time"
@@ -72,7 +74,7 @@ func (n *Node) hello() wire.Hello {
 func (n *Node) openSession(ctx context.Context, c network.Conn) (*session, error) {
 	s, err := openStream(ctx, c, signalProtocol)
 	if err != nil {
-		return nil, failf(ErrVersion, "%s at %s speaks no %s: bring both to one release", c.RemotePeer(), c.RemoteMultiaddr(), signalProtocol)
+		return nil, brokef(ErrVersion, "%s at %s speaks no %s: bring both to one release", c.RemotePeer(), c.RemoteMultiaddr(), signalProtocol)
 	}
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	defer stop()
@@ -100,7 +102,7 @@ func (n *Node) sayHello(s network.Stream) (*session, error) {
 	n.mu.Unlock()
 	mine := n.hello()
 	if _, err := s.Write(mine.Append(nil)); err != nil {
-		return nil, failf(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
+		return nil, brokef(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
 	}
 	r, heard := listen(s)
 	kind, body, err := wire.ReadFrame(r, wire.MaxHello)
@@ -108,7 +110,7 @@ func (n *Node) sayHello(s network.Stream) (*session, error) {
 	case errors.Is(err, wire.ErrMalformed):
 		return nil, failf(ErrProtocol, "%s sent wrong bytes: %v", who, err)
 	case err != nil:
-		return nil, failf(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
+		return nil, brokef(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
 	case kind == wire.KindRefusal:
 		return nil, refusedSession(who, body)
 	}
@@ -123,7 +125,7 @@ func (n *Node) sayHello(s network.Stream) (*session, error) {
 		return nil, failf(ErrNameConflict, "the name %s is taken: by %s, and by %s; start one of them under another name", theirs.Name, other, who)
 	}
 	if _, err := s.Write(wire.AppendFrame(nil, wire.KindConfirm, nil)); err != nil {
-		return nil, failf(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
+		return nil, brokef(ErrPeerDown, "%s hung up: %s", who, lastPart(err.Error()))
 	}
 	return n.up(newLink(s, r, heard), mine, theirs, true)
 }
@@ -182,11 +184,12 @@ func (n *Node) acceptSession(s network.Stream) {
 	id := s.Conn().RemotePeer()
 	up, err := n.answerHello(s)
 	if err != nil {
-		if errors.Is(err, errDuplicate) {
-			n.log.Debug("session refused", "peer", id, "why", err)
-		} else {
-			n.log.Warn("session refused", "peer", id, "addr", s.Conn().RemoteMultiaddr(), "why", err)
+		level := slog.LevelWarn
+		var broke *network.StreamError
+		if errors.Is(err, errDuplicate) || errors.As(err, &broke) || errors.Is(err, io.EOF) {
+			level = slog.LevelDebug // two dials at once, and theirs gave way
 		}
+		n.log.Log(context.Background(), level, "session refused", "peer", id, "addr", s.Conn().RemoteMultiaddr(), "why", err)
 		// What was written, the refusal, must still arrive.
 		s.CloseWrite()
 		s.CloseRead()
@@ -274,7 +277,7 @@ func (n *Node) up(l *link, mine, theirs wire.Hello, dialled bool) (*session, err
 	id := c.RemotePeer()
 	p := n.host.proved(c)
 	if p == nil {
-		return nil, failf(ErrPeerDown, "%s hung up", id)
+		return nil, brokef(ErrPeerDown, "%s hung up", id)
 	}
 	if err := l.stream.SetDeadline(time.Time{}); err != nil {
 		return nil, err
