@@ -28,7 +28,7 @@ func (s *Store) Add(ctx context.Context, r io.Reader) (c cid.Cid, size uint64, e
 	if err := s.open(); err != nil {
 		return cid.Undef, 0, err
 	}
-	data, err := readModule(r)
+	chunks, size, err := readModule(r)
 	if err != nil {
 		return cid.Undef, 0, fmt.Errorf("add: %w", err)
 	}
@@ -39,17 +39,17 @@ func (s *Store) Add(ctx context.Context, r io.Reader) (c cid.Cid, size uint64, e
 	defer unlock()
 
 	w := &blockWriter{store: func(batch []blocks.Block) error { return s.blocks.PutMany(ctx, batch) }}
-	c, err = layOut(&cutter{rest: data}, w)
+	c, err = layOut(&cutter{rest: chunks}, w)
 	if err == nil {
 		err = w.flush()
 	}
 	if err == nil {
-		err = s.record(c, uint64(len(data)))
+		err = s.record(c, size)
 	}
 	if err != nil {
 		return cid.Undef, 0, fmt.Errorf("add: %w", err)
 	}
-	return c, uint64(len(data)), nil
+	return c, size, nil
 }
 
 // CIDOf returns the CID and size that [Store.Add] would give, and stores
@@ -83,41 +83,61 @@ func layOut(chunks chunk.Splitter, w *blockWriter) (cid.Cid, error) {
 	return root.Cid(), nil
 }
 
-// readModule reads r to its end. Where r knows its length, as a file does, the
-// buffer is made once: growing it would cost more than hashing.
-func readModule(r io.Reader) ([]byte, error) {
-	var length int64
-	switch r := r.(type) {
-	case interface{ Len() int }:
-		length = int64(r.Len())
-	case interface{ Stat() (fs.FileInfo, error) }:
-		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
-			length = info.Size()
+// readModule reads r to its end, in chunks that are full but for the last. One
+// buffer that grew would be copied, and its new pages filled, again and again;
+// that costs more than hashing.
+func readModule(r io.Reader) (chunks [][]byte, size uint64, err error) {
+	length := lengthOf(r)
+	r = io.LimitReader(r, MaxModule+1)
+	room := min(length, chunkSize) // unknown: most have less than a chunk
+	for {
+		buf := bytes.NewBuffer(make([]byte, 0, room+bytes.MinRead))
+		n, err := buf.ReadFrom(io.LimitReader(r, chunkSize))
+		if err != nil {
+			return nil, 0, err
+		}
+		if n > 0 {
+			chunks = append(chunks, buf.Bytes()[:n:n])
+		}
+		if size += uint64(n); size > MaxModule {
+			return nil, 0, ErrTooLarge
+		}
+		if n < chunkSize {
+			return chunks, size, nil
+		}
+		room = chunkSize
+		if size <= length {
+			room = min(length-size, chunkSize)
 		}
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), MaxModule)+bytes.MinRead))
-	n, err := buf.ReadFrom(io.LimitReader(r, MaxModule+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > MaxModule {
-		return nil, ErrTooLarge
-	}
-	return buf.Bytes(), nil
 }
 
-// cutter is the size splitter for what is in memory: it does not copy.
-type cutter struct{ rest []byte }
+// lengthOf returns how many bytes r says it has, as a file does; 0 is unknown.
+// r may have more or less.
+func lengthOf(r io.Reader) uint64 {
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		return uint64(max(r.Len(), 0))
+	case interface{ Stat() (fs.FileInfo, error) }:
+		if info, err := r.Stat(); err == nil && info.Mode().IsRegular() {
+			return uint64(max(info.Size(), 0))
+		}
+	}
+	return 0
+}
 
-func (c *cutter) Reader() io.Reader { return bytes.NewReader(c.rest) }
+// cutter is the splitter for what is in chunks already: it does not copy.
+type cutter struct{ rest [][]byte }
+
+// Reader has none to give: the importer would only look whether it is a file.
+func (c *cutter) Reader() io.Reader { return nil }
 
 func (c *cutter) NextBytes() ([]byte, error) {
 	if len(c.rest) == 0 {
 		return nil, io.EOF
 	}
-	n := min(chunkSize, len(c.rest))
-	part := c.rest[:n:n]
-	c.rest = c.rest[n:]
+	part := c.rest[0]
+	c.rest = c.rest[1:]
 	return part, nil
 }
 

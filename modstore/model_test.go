@@ -15,6 +15,7 @@ import (
 
 // TestModel compares the store with two maps, over random sequences of calls.
 func TestModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	// Contents that share chunks, and one that is a chunk of others.
 	a, b := pattern(chunkSize, 1), pattern(chunkSize, 2)
 	contents := [][]byte{
@@ -22,13 +23,15 @@ func TestModel(t *testing.T) {
 		append(bytes.Clone(b), a...), append(bytes.Clone(a), a...),
 	}
 	cids := make([]cid.Cid, len(contents))
+	parts := make([][]block, len(contents))
 	for i, data := range contents {
-		cids[i] = blocksOf(data)[0].c
+		parts[i] = blocksOf(data)
+		cids[i] = parts[i][0].c
 	}
 	tagNames := []string{"k", "k:v1", "other"}
 
-	// Each step waits for the disk: by default fewer runs than rapid's 100.
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+	// By default fewer runs than rapid's 100.
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue && os.Getenv("WNODE_SOAK") == "" {
 		if err := f.Value.Set("10"); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +74,7 @@ func TestModel(t *testing.T) {
 			},
 			"import": func(rt *rapid.T) {
 				i := pick(rt)
-				blocks := blocksOf(contents[i])
+				blocks := parts[i]
 				stop := rapid.IntRange(0, len(blocks)).Draw(rt, "blocks")
 				im := s.NewImport(cids[i])
 				defer im.Discard()
@@ -156,7 +159,7 @@ func TestModel(t *testing.T) {
 					if !bytes.Equal(got, contents[i]) {
 						rt.Fatalf("content %d differs", i)
 					}
-					for _, b := range blocksOf(contents[i]) {
+					for _, b := range parts[i] {
 						distinct[string(b.c.Hash())] = len(b.data)
 					}
 				}

@@ -99,19 +99,21 @@ func importBytes(s *Store, data []byte) (cid.Cid, error) {
 	return blocks[0].c, im.Commit()
 }
 
+// rounds returns how often a test does what it does, by default or to soak.
+func rounds(usual, soak int) int {
+	if os.Getenv("WNODE_SOAK") != "" {
+		return soak
+	}
+	return usual
+}
+
 // TestKill kills a process that writes, at many moments, and checks each time
 // that what it acknowledged is there and that all that is visible is whole.
 func TestKill(t *testing.T) {
-	rounds := 8
-	if testing.Short() {
-		rounds = 3
-	}
-	if os.Getenv("WNODE_SOAK") != "" {
-		rounds = 1000
-	}
+	t.Parallel() // it waits for other processes
 	dir := t.TempDir() + "/store"
 	want := map[string]bool{} // acknowledged: must be there
-	for round := range rounds {
+	for round := range rounds(8, 1000) {
 		cmd := child(t, "adder", dir, round)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -242,7 +244,7 @@ func mix(dir string) error {
 	if err != nil {
 		return err
 	}
-	for i := range 60 {
+	for i := range rounds(40, 400) {
 		k := uint32((i*7 + seed*3) % 5)
 		data := pattern(int(k)*700_000+50, k/2) // pairs share their first chunk
 		c, _, err := s.Add(ctx, bytes.NewReader(data))
@@ -282,6 +284,7 @@ func mix(dir string) error {
 // TestProcesses has several processes, and goroutines of this one, work on one
 // store at once.
 func TestProcesses(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	dir := t.TempDir() + "/store"
 	var wg sync.WaitGroup
 	for seed := range 3 {

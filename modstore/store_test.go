@@ -2,9 +2,7 @@ package modstore
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,52 +110,6 @@ func TestModes(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-func TestAddErrors(t *testing.T) {
-	s := openTemp(t)
-	if _, _, err := s.Add(ctx, io.LimitReader(zeros{}, MaxModule+1)); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("too large: %v", err)
-	}
-	broken := errors.New("broken")
-	if _, _, err := s.Add(ctx, io.MultiReader(strings.NewReader("abc"), failing{broken})); !errors.Is(err, broken) {
-		t.Errorf("reader that fails: %v", err)
-	}
-	done, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, _, err := s.Add(done, strings.NewReader("abc")); !errors.Is(err, context.Canceled) {
-		t.Errorf("canceled: %v", err)
-	}
-	if n, err := s.Size(); n != 0 || err != nil {
-		t.Errorf("stored %d bytes, %v", n, err)
-	}
-}
-
-func TestAddAgainWritesNothing(t *testing.T) {
-	s := openTemp(t)
-	data := pattern(2<<20+1, 1)
-	c := mustAdd(t, s, data)
-	old := time.Unix(1e9, 0)
-	for _, f := range blockFiles(t, s) {
-		if err := os.Chtimes(f, old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	list, _ := s.List(ctx)
-	if again := mustAdd(t, s, data); again != c {
-		t.Errorf("%v, then %v", c, again)
-	}
-	if _, err := importBytes(s, data); err != nil {
-		t.Error(err)
-	}
-	for _, f := range blockFiles(t, s) {
-		if info, err := os.Stat(f); err != nil || !info.ModTime().Equal(old) {
-			t.Errorf("%s was written again: %v", f, err)
-		}
-	}
-	if now, _ := s.List(ctx); len(now) != 1 || !now[0].Added.Equal(list[0].Added) {
-		t.Errorf("added %v, then %v", list, now)
 	}
 }
 

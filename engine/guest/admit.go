@@ -8,12 +8,19 @@ import (
 	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
-// pageSize is the unit of linear memory.
-const pageSize = 64 << 10
+const (
+	// pageSize is the unit of linear memory.
+	pageSize = 64 << 10
+	// maxElements bounds the tables of a module at the start, all together:
+	// wazero keeps 8 bytes for each on the node's own heap, which the memory
+	// limit does not count, and takes up to 1<<27 in each of any number of tables.
+	maxElements = 10_000_000
+)
 
 // Check says whether a module can be admitted, without compiling it: it is a
-// core module, imports only what hosts of this version offer, and its memory at
-// the start fits the limit in bytes; 0 is DefaultMemory. It takes microseconds,
+// core module, imports only what hosts of this version offer, its tables at the
+// start are of a sane size, and its memory at the start fits the limit in bytes;
+// 0 is DefaultMemory. It takes microseconds,
 // so that a module is refused before it is sent anywhere. The error is an
 // engine.Reason: module_invalid or memory. A module that passes may still be
 // refused by the compiler.
@@ -37,6 +44,9 @@ func admit(b []byte) (memory uint64, err error) {
 	}
 	if err == nil {
 		err = checkMemory(m)
+	}
+	if err == nil && m.Elements > maxElements {
+		err = fmt.Errorf("the module's tables have %d elements from the start, the limit is %d", m.Elements, maxElements)
 	}
 	switch {
 	case err != nil:

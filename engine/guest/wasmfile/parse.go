@@ -1,5 +1,7 @@
 package wasmfile
 
+import "math"
+
 // Section ids by number; the order in a file is given by sectionOrder.
 var sectionNames = [...]string{
 	"custom", "type", "import", "function", "table", "memory", "global",
@@ -114,9 +116,8 @@ func (p *parser) read(id byte) {
 			if p.failed() {
 				return
 			}
-			p.table()
+			p.tables()
 		}
-		p.m.Tables += n
 	case idMemory:
 		n := p.count(2, "memories")
 		for range n {
@@ -159,6 +160,12 @@ func (p *parser) function(what string) {
 	p.funcs = append(p.funcs, i)
 }
 
+func (p *parser) tables() {
+	p.m.Tables++
+	n := p.table()
+	p.m.Elements += min(n, math.MaxUint64-p.m.Elements)
+}
+
 func (p *parser) memory(m MemoryType) {
 	p.m.Memories++
 	if p.m.Memory == nil {
@@ -179,8 +186,7 @@ func (p *parser) imports() {
 			im.Func = p.types[p.funcs[len(p.funcs)-1]]
 		}
 	case Table:
-		p.table()
-		p.m.Tables++
+		p.tables()
 	case Memory:
 		m := p.limits("a memory")
 		m.Imported = true

@@ -168,11 +168,12 @@ func (r *reader) limits(what string) MemoryType {
 	return m
 }
 
-func (r *reader) table() {
+// table reads the type of a table and returns how many elements it begins with.
+func (r *reader) table() uint64 {
 	at := r.pos
 	if r.pos < r.end && r.b[r.pos] == 0x40 {
 		r.fail(at, gcRemedy, "has a table with an initial value, which is not supported")
 	}
 	r.valueType("a table")
-	r.limits("a table")
+	return r.limits("a table").Min
 }

@@ -128,6 +128,7 @@ type Module struct {
 	Memory    *MemoryType // nil: none
 	Memories  int         // more than one is a proposal
 	Tables    int         // with the imported ones
+	Elements  uint64      // of all tables at the start; it stays at the largest number
 	Globals   int         // with the imported ones
 	Functions int         // defined, without the imported ones
 	Start     bool        // has a start function, run at instantiation

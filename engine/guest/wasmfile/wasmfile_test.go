@@ -3,6 +3,7 @@ package wasmfile
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,7 +61,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Kind != Command || m.Toolchain != "Rust 1.63.0" || m.Functions != 1 || m.Tables != 1 || !m.Start || len(m.Producers) != 3 {
+	if m.Kind != Command || m.Toolchain != "Rust 1.63.0" || m.Functions != 1 || m.Tables != 1 || m.Elements != 5 || !m.Start || len(m.Producers) != 3 {
 		t.Errorf("%+v", m)
 	}
 	if m.Memory == nil || *m.Memory != (MemoryType{Min: 2, Max: 16, HasMax: true, Imported: true}) {
@@ -71,6 +72,25 @@ func TestParse(t *testing.T) {
 	}
 	if e, ok := m.Export("_start"); !ok || e.Func.String() != "() -> ()" {
 		t.Errorf("export %+v", e)
+	}
+}
+
+func TestElements(t *testing.T) {
+	huge := binary.AppendUvarint(nil, 1<<63)
+	for name, tc := range map[string]struct {
+		in     []byte
+		tables int
+		want   uint64
+	}{
+		"none":     {module(), 0, 0},
+		"imported": {module(section(2, join(1, "a", "b", 1, 0x70, 0, 7)...)), 1, 7},
+		"several":  {module(section(2, join(1, "a", "b", 1, 0x70, 0, 7)...), section(4, join(2, 0x70, 1, 1, 9, 0x6f, 0, 2)...)), 3, 10},
+		"too many": {module(section(4, join(2, 0x70, 4, huge, 0x70, 4, huge)...)), 2, math.MaxUint64},
+	} {
+		m, err := Parse(tc.in)
+		if err != nil || m.Tables != tc.tables || m.Elements != tc.want {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
 	}
 }
 
