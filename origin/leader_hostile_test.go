@@ -1,0 +1,88 @@
+package origin
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
+)
+
+func TestCreditIsEnforced(t *testing.T) {
+	// A node that sends beyond the credit cannot make the leader keep it all.
+	var p enginetest.Programs
+	alex, _ := pair(t, &p)
+	block := make(chan struct{})
+	w := blockedWriter{block}
+	l := New(alex, Config{Stdout: w})
+	defer l.Close()
+	defer close(block)
+	liar := alex.Native(func(*engine.Signal) {})
+	for range 100 {
+		l.out.add(&engine.Signal{Kind: engine.KindOutput, From: liar.PID(), Stream: engine.Stdout, Data: make([]byte, engine.MaxChunk)})
+	}
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	if got := l.out.unpaid[liar.PID()]; got > engine.OutputCredit {
+		t.Errorf("the leader holds %d bytes of it", got)
+	}
+}
+
+type blockedWriter struct{ block chan struct{} }
+
+func (w blockedWriter) Write(b []byte) (int, error) { <-w.block; return len(b), nil }
+
+func TestNoTokenNoService(t *testing.T) {
+	var p enginetest.Programs
+	alex, _ := pair(t, &p)
+	in := strings.NewReader("secret")
+	var out bytes.Buffer
+	l := New(alex, Config{Stdin: in, Stdout: &out})
+	got := make(chan *engine.Signal, 10)
+	thief := alex.Native(func(s *engine.Signal) { got <- s })
+	thief.Send(l.proc.PID(), &engine.Signal{Kind: engine.KindOutput, Data: []byte("forged")})
+	thief.Send(l.proc.PID(), &engine.Signal{Kind: engine.KindInput, N: 100})
+	thief.Send(l.proc.PID(), &engine.Signal{Kind: engine.KindFile, File: &engine.FileRequest{Op: engine.FileStat, Handle: 1}})
+	l.Close()
+	if len(got) != 0 || out.Len() != 0 || in.Len() != len("secret") {
+		t.Errorf("%d answers, %q written, %d bytes of stdin left", len(got), out.String(), in.Len())
+	}
+}
+
+// Its node knows the token, but only what was spawned here is served: no queue
+// and no open file for another process, and none once it has ended.
+func TestOnlyItsProcessesAreServed(t *testing.T) {
+	var p enginetest.Programs
+	m := p.Add("deaf", func(*engine.Process) engine.Reason { return engine.Reason{Word: engine.Normal} })
+	alex, kate := pair(t, &p)
+	files, err := OpenDirs([]Dir{{Host: t.TempDir(), Guest: "/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	var out bytes.Buffer
+	in := strings.NewReader("secret")
+	l := New(alex, Config{Stdin: in, Stdout: &out, Files: files, Mounts: 1})
+	ask := func(from engine.PID) {
+		for _, sig := range []*engine.Signal{
+			{Kind: engine.KindOutput, Data: []byte("forged")},
+			{Kind: engine.KindInput, N: 100},
+			{Kind: engine.KindFile, File: &engine.FileRequest{Op: engine.FileStat, Handle: 1}},
+		} {
+			sig.From, sig.Token = from, l.token
+			l.handle(sig)
+		}
+	}
+	ask(alex.Native(func(*engine.Signal) {}).PID())
+	pid := l.Spawn(kate, &engine.Spec{Module: m})
+	wait(t, l)
+	ask(pid)
+	l.files.mu.Lock()
+	queues := len(l.files.queues)
+	l.files.mu.Unlock()
+	l.Close()
+	if queues != 0 || len(files.procs) != 0 || out.Len() != 0 || in.Len() != len("secret") {
+		t.Errorf("%d queues, %d tables, %q written, %d bytes of stdin left", queues, len(files.procs), out.String(), in.Len())
+	}
+}
