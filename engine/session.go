@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 )
@@ -39,8 +40,16 @@ func (e *Engine) SessionUp(p Peer, l Link) (*Session, error) {
 		return nil, fmt.Errorf("a session with %s is up", p.Name)
 	}
 	e.sessions[p.Node] = s
-	e.log.Info("node up", "node", p.Name, "peer", p.PeerID, "addr", p.Addr)
+	e.log.Log(s.ctx, p.level(), "node up", "node", p.Name, "peer", p.PeerID, "addr", p.Addr)
 	return s, nil
+}
+
+// level is that of log lines about a peer: commands come and go.
+func (p *Peer) level() slog.Level {
+	if p.Hidden {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // Session returns the session with a node, nil if there is none.
@@ -154,5 +163,5 @@ func (s *Session) Down(why error) {
 	for _, c := range lost {
 		c <- &Signal{Kind: KindReply, Reason: Reason{Word: NoConnection, Detail: "node " + s.peer.Name + " is down"}}
 	}
-	e.log.Info("node down", "node", s.peer.Name, "peer", s.peer.PeerID, "why", why)
+	e.log.Log(context.Background(), s.peer.level(), "node down", "node", s.peer.Name, "peer", s.peer.PeerID, "why", why)
 }

@@ -3,7 +3,7 @@
 # of its own that is removed at the end. Usage: tests/demo.sh PATH-TO-WNODE
 set -eu
 wnode=$1
-WNODE_HOME=$(mktemp -d "${TMPDIR:-/tmp}/wnode-demo.XXXXXX")
+WNODE_HOME=$(mktemp -d)
 export WNODE_HOME
 cleanup() {
 	"$wnode" down kate 2>/dev/null || true
