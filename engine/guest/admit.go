@@ -11,17 +11,17 @@ import (
 const (
 	// pageSize is the unit of linear memory.
 	pageSize = 64 << 10
-	// maxElements bounds the tables of a module at the start, all together:
-	// wazero keeps 8 bytes for each on the node's own heap, which the memory
-	// limit does not count, and takes up to 1<<27 in each of any number of tables.
-	maxElements = 10_000_000
+	// maxElements bounds the tables of a module, all together: wazero keeps 8
+	// bytes for each on the node's own heap, which the memory limit does not
+	// count, and takes up to 1<<27 in each of any number of tables.
+	maxElements = 1_000_000
 )
 
 // Check says whether a module can be admitted, without compiling it: it is a
 // core module, imports only what hosts of this version offer, its tables at the
 // start are of a sane size, and its memory at the start fits the limit in bytes;
-// 0 is DefaultMemory. It takes microseconds,
-// so that a module is refused before it is sent anywhere. The error is an
+// 0 is DefaultMemory. It takes microseconds, so that a module is refused before
+// it is sent anywhere. The error is an
 // engine.Reason: module_invalid or memory. A module that passes may still be
 // refused by the compiler.
 func Check(b []byte, memoryLimit uint64) error {

@@ -38,9 +38,9 @@ func TestCheck(t *testing.T) {
 		{name: "two memories", module: command(t, "05050200010001"), want: engine.ModuleInvalid, detail: "2 memories"},
 		{name: "64-bit memory", module: command(t, "0503010401"), want: engine.ModuleInvalid, detail: "64-bit memory"},
 		{name: "shared memory", module: command(t, "050401030102"), want: engine.ModuleInvalid, detail: "shared memory"},
-		{name: "tables at the limit", module: command(t, "040701700080ade204")},
-		{name: "tables above the limit", module: command(t, "040a02700080ade2046f0001"), want: engine.ModuleInvalid,
-			detail: "tables have 10000001 elements from the start, the limit is 10000000"},
+		{name: "tables at the limit", module: command(t, "0406017000c0843d")},
+		{name: "tables above the limit", module: command(t, "0409027000c0843d6f0001"), want: engine.ModuleInvalid,
+			detail: "tables have 1000001 elements from the start, the limit is 1000000"},
 		{name: "empty", want: engine.ModuleInvalid, detail: "empty file"},
 		{name: "text", module: []byte("hello"), want: engine.ModuleInvalid, detail: "not WebAssembly"},
 	} {

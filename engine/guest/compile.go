@@ -101,7 +101,7 @@ func (c *compiled) compile(e *entry, b []byte) {
 		return
 	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	e.code, e.err = c.rt.CompileModule(ctx, b)
+	e.code, e.err = c.rt.CompileModule(ctx, capTables(b))
 }
 
 func (c *compiled) unidle(e *entry) {
