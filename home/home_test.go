@@ -261,3 +261,31 @@ func TestPeerBook(t *testing.T) {
 		t.Errorf("an edited book: %+v, %v", got, err)
 	}
 }
+
+// A node that does not know how often it started must not begin again at 1.
+func TestDamagedLock(t *testing.T) {
+	h := open(t)
+	n, err := h.Node("kate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(h.Dir, "nodes", "kate", "lock")
+	if err := os.WriteFile(file, []byte("\x00\x00\x00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Node("kate"); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Fatalf("got %v", err)
+	}
+	if err := os.WriteFile(file, []byte("1000000 0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n, err = h.Node("kate"); err != nil || n.Incarnation != 1000001 {
+		t.Fatalf("got %+v, %v", n, err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,12 +57,16 @@ func (h *Home) Node(name string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 64)
-	got, _ := lock.Read(buf) // an empty file is a new node
-	var pid int
-	fmt.Sscanf(string(buf[:got]), "%d %d", &n.Incarnation, &pid)
 	if err := flock(lock, false); err != nil {
+		_, pid, err := readLock(lock)
+		if err != nil {
+			pid = 0 // who runs it is only a hint
+		}
 		return nil, errors.Join(fmt.Errorf("node %s %w (process %d): stop it with `wnode down %s`, or choose another name", name, ErrRuns, pid, name), lock.Close())
+	}
+	// Only now: until the lock was ours another start could have counted on.
+	if n.Incarnation, _, err = readLock(lock); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
 	n.lock = lock
 	// Written in place, for the lock is on this very file: the incarnation is
@@ -77,6 +82,20 @@ func (h *Home) Node(name string) (*Node, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return n, nil
+}
+
+// readLock returns what the last start of a node wrote into its lock file: its
+// incarnation, and its process. An empty file is that of a new node. Any other
+// that cannot be read is an error: to begin again at 1 would use pids twice.
+func readLock(f *os.File) (incarnation uint32, pid int, err error) {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 64))
+	if err != nil || len(text) == 0 {
+		return 0, 0, err
+	}
+	if _, err := fmt.Sscanf(string(text), "%d %d", &incarnation, &pid); err != nil {
+		return 0, 0, fmt.Errorf("%s is damaged (%w): it counts the starts of the node; write a number into it above all that were there, as `1000000 0`", f.Name(), err)
+	}
+	return incarnation, pid, nil
 }
 
 // HasNode reports whether a node of that name was started in this home.
