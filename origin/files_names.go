@@ -60,12 +60,10 @@ func doUnlink(_ *fileTable, h *handle, req *engine.FileRequest, _ *engine.FileRe
 		return errno
 	}
 	defer p.close()
-	st, errno := p.stat()
+	st, errno := p.existing()
 	switch {
 	case errno != 0:
 		return errno
-	case st == nil:
-		return errnoNoEntry
 	case isDir(st):
 		return errnoIsDirectory
 	case p.slash:
@@ -106,12 +104,10 @@ func doRename(t *fileTable, h *handle, req *engine.FileRequest, _ *engine.FileRe
 	if from.name == "" || to.name == "" {
 		return errnoOf(unix.EBUSY)
 	}
-	st, errno := from.stat()
+	st, errno := from.existing()
 	switch {
 	case errno != 0:
 		return errno
-	case st == nil:
-		return errnoNoEntry
 	case (from.slash || to.slash) && !isDir(st):
 		return errnoNotDirectory
 	}
@@ -151,12 +147,10 @@ func doLink(t *fileTable, h *handle, req *engine.FileRequest, _ *engine.FileRepl
 		return errno
 	}
 	defer to.close()
-	st, errno := from.stat()
+	st, errno := from.existing()
 	switch {
 	case errno != 0:
 		return errno
-	case st == nil:
-		return errnoNoEntry
 	case isDir(st):
 		return errnoNotPermitted
 	case from.slash:

@@ -145,6 +145,15 @@ func (p *place) stat() (*unix.Stat_t, engine.Errno) {
 	return &st, 0
 }
 
+// existing is stat where nothing is ENOENT.
+func (p *place) existing() (*unix.Stat_t, engine.Errno) {
+	st, errno := p.stat()
+	if errno == 0 && st == nil {
+		errno = errnoNoEntry
+	}
+	return st, errno
+}
+
 func (p *place) readlink() (string, engine.Errno) {
 	buf := make([]byte, maxPath)
 	n, err := unix.Readlinkat(p.fd(), p.name, buf)

@@ -127,7 +127,8 @@ func parseDir(d string) (origin.Dir, error) {
 func parseSize(s string) (uint64, error) {
 	var n float64
 	var unit string
-	if k, err := fmt.Sscanf(s, "%g%s", &n, &unit); k < 1 || err != nil && k < 1 || n <= 0 {
+	// Without a unit the second verb finds nothing: an error that is none.
+	if k, _ := fmt.Sscanf(s, "%g%s", &n, &unit); k < 1 || n <= 0 {
 		return 0, usagef("%q is not a size: want a number with K, M or G, as 32MiB", clean(s))
 	}
 	shift, ok := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30}[strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(unit), "b"), "i")]
