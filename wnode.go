@@ -100,7 +100,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	server := control.Server{
 		Engine: n.Engine, Store: n.Store, Modules: found, PeerID: peerID, Version: Version(),
-		Check: func(b []byte) error { return guest.Check(b, 0) }, Prepare: n.runner.Prepare,
+		Check: func(b []byte) error { return guest.Check(b, guest.MaxMemory) }, Prepare: n.runner.Prepare,
 		Network: n.describeNetwork,
 	}
 	if c.Name != "" {

@@ -167,7 +167,7 @@ func runProxy(t testing.TB, wasm []byte, spec *engine.Spec, dirs ...origin.Dir) 
 		t.Cleanup(files.Close)
 		spec.Mounts = files.Mounts()
 		p.file = func(r *engine.FileRequest) *engine.FileReply {
-			return files.Serve(engine.PID{Counter: 1}, len(dirs), r)
+			return files.Serve(engine.PID{Counter: 1}, r)
 		}
 	}
 	ctx := context.Background()

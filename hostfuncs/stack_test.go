@@ -86,11 +86,11 @@ func (s *stack) do(t testing.TB, r *run) {
 		t.Fatal(err)
 	}
 	defer files.Close()
-	l := origin.New(s.eng, origin.Config{Stdin: r.stdin, Stdout: &r.stdout, Stderr: &r.stderr, Files: files, Mounts: len(r.dirs)})
+	l := origin.New(s.eng, origin.Config{Stdin: r.stdin, Stdout: &r.stdout, Stderr: &r.stderr, Files: files})
 	defer l.Close()
 	l.Spawn(s.eng.Node(), &engine.Spec{
 		Module: engine.Module{CID: cidOf(t, r.wasm), Size: uint64(len(r.wasm)), Name: r.name},
-		Args:   r.args, Env: r.env, Mounts: files.Mounts(), NoInput: r.stdin == nil, Seed: r.seed,
+		Args:   r.args, Env: r.env, NoInput: r.stdin == nil, Seed: r.seed,
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -100,13 +100,12 @@ func (f *Files) Mounts() []engine.Mount {
 	return ms
 }
 
-// Serve carries out a request of process p, which sees the first nMounts
-// directories, and returns the reply. Requests of one process are to come from
+// Serve carries out a request of process p and returns the reply. Requests of one process are to come from
 // one goroutine at a time; different processes are served in parallel. It
 // blocks for as long as the disk does. The reply's data is the caller's.
-func (f *Files) Serve(p engine.PID, nMounts int, req *engine.FileRequest) *engine.FileReply {
+func (f *Files) Serve(p engine.PID, req *engine.FileRequest) *engine.FileReply {
 	reply := &engine.FileReply{}
-	t := f.table(p, nMounts)
+	t := f.table(p)
 	if t == nil {
 		reply.Errno = errnoBadFile
 	} else {
@@ -121,7 +120,7 @@ func (f *Files) Serve(p engine.PID, nMounts int, req *engine.FileRequest) *engin
 }
 
 // table returns the handles of a process, made on its first request.
-func (f *Files) table(p engine.PID, nMounts int) *fileTable {
+func (f *Files) table(p engine.PID) *fileTable {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -130,10 +129,9 @@ func (f *Files) table(p engine.PID, nMounts int) *fileTable {
 	t := f.procs[p]
 	if t == nil {
 		t = &fileTable{handles: map[uint32]*handle{}}
-		for _, m := range f.mounts[:min(max(nMounts, 0), len(f.mounts))] {
+		for _, m := range f.mounts {
 			t.add(&handle{mount: m, root: m.root, file: m.file, shared: true})
 		}
-		t.last = uint32(max(nMounts, 0)) // numbers of mounts that are not there stay unused
 		f.procs[p] = t
 	}
 	return t

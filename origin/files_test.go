@@ -38,7 +38,6 @@ type client struct {
 	t   testing.TB
 	f   *origin.Files
 	pid engine.PID
-	n   int
 }
 
 func newClient(t testing.TB, dirs ...origin.Dir) *client {
@@ -48,12 +47,12 @@ func newClient(t testing.TB, dirs ...origin.Dir) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Close)
-	return &client{t, f, engine.PID{Counter: 1}, len(dirs)}
+	return &client{t, f, engine.PID{Counter: 1}}
 }
 
 func (c *client) do(req engine.FileRequest) *engine.FileReply {
 	req.ID = 42
-	r := c.f.Serve(c.pid, c.n, &req)
+	r := c.f.Serve(c.pid, &req)
 	if r.ID != 42 {
 		c.t.Errorf("reply to %d", r.ID)
 	}
@@ -107,9 +106,9 @@ func TestHandles(t *testing.T) {
 		t.Errorf("read %q", r.Data)
 	}
 	other := *c
-	other.pid.Counter, other.n = 2, 1
+	other.pid.Counter = 2
 	other.want(badFile, read)
-	other.want(badFile, engine.FileRequest{Op: engine.FileStat, Handle: 2}) // it sees one mount
+	other.want(badFile, engine.FileRequest{Op: engine.FileStat, Handle: 3}) // beyond the mounts
 	other.want(ok, engine.FileRequest{Op: engine.FileStat, Handle: 1})
 	c.want(ok, engine.FileRequest{Op: engine.FileClose, Handle: h})
 	c.want(badFile, read)

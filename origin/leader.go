@@ -17,7 +17,6 @@ type Config struct {
 	Stdout io.Writer // nil drops what is written
 	Stderr io.Writer // as Stdout
 	Files  *Files    // nil: no directories
-	Mounts int       // how many of Files' directories processes see
 }
 
 // Exit is how a run ended.
@@ -65,8 +64,11 @@ func New(e *engine.Engine, c Config) *Leader {
 }
 
 // Spawn starts a process on a node with this leader, linked and monitored, and
-// returns its pid. Wait reports its end. One leader runs one process at a time.
+// returns its pid. Its mounts are the leader's directories. Wait reports its end. One leader runs one process at a time.
 func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
+	if l.cfg.Files != nil {
+		spec.Mounts = l.cfg.Files.Mounts()
+	}
 	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
 	spec.Link = true
 	spec.Monitor = l.eng.MakeRef()

@@ -63,7 +63,7 @@ func TestOnlyItsProcessesAreServed(t *testing.T) {
 	defer files.Close()
 	var out bytes.Buffer
 	in := strings.NewReader("secret")
-	l := New(alex, Config{Stdin: in, Stdout: &out, Files: files, Mounts: 1})
+	l := New(alex, Config{Stdin: in, Stdout: &out, Files: files})
 	ask := func(from engine.PID) {
 		for _, sig := range []*engine.Signal{
 			{Kind: engine.KindOutput, Data: []byte("forged")},

@@ -48,7 +48,7 @@ func (w *fileWorkers) serve(pid engine.PID, q <-chan *engine.FileRequest) {
 	for req := range q {
 		reply := &engine.FileReply{ID: req.ID, Errno: errnoBadFile}
 		if f := w.l.cfg.Files; f != nil {
-			reply = f.Serve(pid, w.l.cfg.Mounts, req)
+			reply = f.Serve(pid, req)
 		}
 		w.l.proc.Send(pid, &engine.Signal{Kind: engine.KindFileReply, FileReply: reply})
 	}

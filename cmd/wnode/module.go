@@ -46,33 +46,39 @@ func storeFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the store of `NODE` (local: your own)")
 }
 
-// importFile checks a file and puts it into the node's store.
-func importFile(ctx context.Context, n *wnode.Node, path string) (cid.Cid, uint64, error) {
+// readModule reads a file of at most the size of a module.
+func readModule(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
-			return cid.Undef, 0, notFoundf("no_such_file", "%s: %w", path, pe.Err)
+			return nil, notFoundf("no_such_file", "%s: %w", path, pe.Err)
 		}
-		return cid.Undef, 0, err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return cid.Undef, 0, err
+		return nil, err
 	}
 	if info.IsDir() {
-		return cid.Undef, 0, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
+		return nil, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
 	}
 	if info.Size() > modstore.MaxModule {
-		return cid.Undef, 0, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
+		return nil, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
 	}
-	b, err := io.ReadAll(io.LimitReader(f, modstore.MaxModule+1))
+	return io.ReadAll(io.LimitReader(f, modstore.MaxModule+1))
+}
+
+// importFile checks that a node can run a file, with so much memory, and puts
+// it into the node's store.
+func importFile(ctx context.Context, n *wnode.Node, path string, memory uint64) (cid.Cid, uint64, error) {
+	b, err := readModule(path)
 	if err != nil {
 		return cid.Undef, 0, err
 	}
-	if err := guest.Check(b, 0); err != nil {
-		return cid.Undef, 0, invalidf("module_invalid", "%s: %w", path, err)
+	if err := guest.Check(b, memory); err != nil {
+		return cid.Undef, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return n.Store.Add(ctx, bytes.NewReader(b))
 }
@@ -97,7 +103,7 @@ func (a *app) moduleAddCmd() *cobra.Command {
 				return err
 			}
 			defer n.Close()
-			id, bytes, err := importFile(c.Context(), n, args[0])
+			id, bytes, err := importFile(c.Context(), n, args[0], guest.MaxMemory)
 			if err != nil {
 				return err
 			}
@@ -157,12 +163,20 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			var i control.Inspection
 			if isPath(args[0]) {
-				b, err := os.ReadFile(args[0])
+				b, err := readModule(args[0])
 				if err != nil {
-					return notFoundf("no_such_file", "%w", err)
+					return err
 				}
 				if i, err = control.Inspect(b); err != nil {
 					return invalidf("module_invalid", "%s: %w", args[0], err)
+				}
+				id, _, err := modstore.CIDOf(bytes.NewReader(b))
+				if err != nil {
+					return err
+				}
+				i.CID = id.String()
+				if err := guest.Check(b, guest.MaxMemory); err != nil {
+					i.NotRunnable = err.Error()
 				}
 			} else {
 				n, cl, err := a.connect(c.Context(), on)
@@ -296,9 +310,9 @@ func isPath(module string) bool {
 
 // resolve finds MODULE at the origin, and leaves a name that is not known here
 // to the target.
-func resolve(ctx context.Context, n *wnode.Node, module string, remote bool) (engine.Module, error) {
+func resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, remote bool) (engine.Module, error) {
 	if isPath(module) {
-		id, bytes, err := importFile(ctx, n, module)
+		id, bytes, err := importFile(ctx, n, module, memory)
 		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
 	}
 	id, err := n.Store.Resolve(module)

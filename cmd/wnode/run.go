@@ -87,7 +87,6 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 			return nil, nil, err
 		}
 		dirs = append(dirs, dir)
-		s.Mounts = append(s.Mounts, engine.Mount{Guest: dir.Guest, ReadOnly: dir.ReadOnly})
 	}
 	if f.timeout < 0 {
 		return nil, nil, usagef("--timeout must not be negative")
@@ -276,7 +275,7 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 		}
 	}()
 	// The check comes first: a bad module is refused whatever the node is.
-	if spec.Module, err = resolve(ctx, n, module, on != "local"); err != nil {
+	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, on != "local"); err != nil {
 		return nil, nil, pid, err
 	}
 	target := n.Self
@@ -285,7 +284,7 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 			return nil, nil, pid, err
 		}
 	}
-	l := origin.New(n.Engine, origin.Config{Stdin: a.in, Stdout: a.out, Stderr: a.err, Files: files, Mounts: len(dirs)})
+	l := origin.New(n.Engine, origin.Config{Stdin: a.in, Stdout: a.out, Stderr: a.err, Files: files})
 	return n, l, l.Spawn(target.Node, spec), nil
 }
 

@@ -21,6 +21,9 @@ import (
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
 const DefaultMemory = 64 << 20
 
+// MaxMemory is the most that any limit can allow: all that a 32-bit memory has.
+const MaxMemory = 4 << 30
+
 // HostModules is what guests can import.
 type HostModules interface {
 	// Instantiate adds the host modules to a runtime, once for each.
