@@ -1,0 +1,2 @@
+// Package meter is being written.
+package meter
