@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,14 +21,15 @@ const (
 // Process is a guest process of this node. Its exported methods are for
 // Runners and their host functions; they are safe for concurrent use.
 type Process struct {
-	eng     *Engine
-	pid     PID
-	spec    *Spec
-	created time.Time
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	done    chan struct{} // closed when it is gone from the engine
-	io      leaderIO
+	eng        *Engine
+	pid        PID
+	spec       *Spec
+	created    time.Time
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	done       chan struct{} // closed when it is gone from the engine
+	io         leaderIO
+	reductions atomic.Uint64
 
 	mu       sync.Mutex
 	state    State
@@ -78,6 +80,10 @@ func (p *Process) Running() {
 	}
 }
 
+// SetReductions says how many reductions the guest has used so far: about one
+// for each instruction.
+func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
+
 // Kill tells the process to end with the reason. The first reason stays.
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
@@ -97,6 +103,7 @@ func (p *Process) Info() Info {
 	return Info{
 		PID: p.pid, Module: p.module.Name, CID: p.module.CID, Entry: p.spec.Entry, State: p.state,
 		Created: p.created, Origin: p.spec.Origin, Leader: p.spec.Leader.PID, Parent: p.spec.Parent,
+		Reductions: p.reductions.Load(),
 	}
 }
 

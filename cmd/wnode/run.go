@@ -24,7 +24,8 @@ type runFlags struct {
 	on, invoke, status string
 	env, dirs          []string
 	timeout            time.Duration
-	memory             string
+	memory, stack      string
+	fuel               uint64
 	noInput, terminal  bool
 }
 
@@ -56,6 +57,8 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end it after this time, counted from the spawn")
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
+	fl.Uint64Var(&f.fuel, "fuel", 0, "end it when it has used `N` reductions, about one for each instruction (default no limit)")
+	fl.StringVar(&f.stack, "stack", "", "limit how much its nested calls take, as 16MiB (default 4MiB)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
 	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
 	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
@@ -99,6 +102,14 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 		}
 		s.Limits.Memory = n
 	}
+	if f.stack != "" {
+		n, err := parseSize(f.stack)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.Limits.Stack = n
+	}
+	s.Limits.Fuel = f.fuel
 	s.Terminal = a.terminal(f.terminal)
 	return s, dirs, nil
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	goruntime "runtime"
 	"sync"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 // maxIdle is how many bytes of modules, as files, are kept compiled while no
@@ -100,8 +102,24 @@ func (c *compiled) compile(e *entry, b []byte) {
 	if e.memory, e.err = admit(b); e.err != nil {
 		return
 	}
+	var code []byte
+	if code, e.err = metered(b); e.err != nil {
+		return
+	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	e.code, e.err = c.rt.CompileModule(ctx, capTables(b))
+	e.code, e.err = c.rt.CompileModule(ctx, code)
+}
+
+// metered returns what is compiled for a module that was admitted.
+func metered(b []byte) ([]byte, error) {
+	code, info, err := meter.Rewrite(capTables(b))
+	if err == nil && info.Stack > maxStaticStack {
+		err = fmt.Errorf("the module's calls can take %d words of stack without any recursion, the limit is %d", info.Stack, maxStaticStack)
+	}
+	if err != nil {
+		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	return code, nil
 }
 
 func (c *compiled) unidle(e *entry) {

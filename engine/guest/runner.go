@@ -83,7 +83,7 @@ func (r *Runner) start() (*runtime, error) {
 
 func (r *Runner) newRuntime() (*runtime, error) {
 	ctx := context.Background()
-	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
+	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -98,7 +98,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	t.modules.init(t.rt)
-	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
+	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
 	return t, nil
@@ -160,7 +160,8 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	}
 
 	begin = time.Now()
-	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
+	run := newRun(p)
+	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
 	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
 		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
@@ -168,10 +169,13 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
-		return reasonOf(err)
+		return reasonOf(err) // its reductions, of a start function, are lost with it
 	}
 	// Closing frees the memory; the context may be done by then.
-	defer func() { report.MaxMemory = mem.size; inst.Close(context.WithoutCancel(ctx)) }()
+	defer func() {
+		report.MaxMemory, report.Fuel = mem.size, run.finish(inst)
+		inst.Close(context.WithoutCancel(ctx))
+	}()
 	call, why := r.entry(ctx, p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {

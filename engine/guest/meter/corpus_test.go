@@ -11,17 +11,24 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 )
 
-// corpus returns the modules of wazero's own tests, and the examples.
-func corpus(t testing.TB) map[string][]byte {
+// wazeroDir is where the sources of wazero are.
+func wazeroDir(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return strings.TrimSpace(string(out))
+}
+
+// corpus returns the modules of wazero's own tests, and the examples.
+func corpus(t testing.TB) map[string][]byte {
+	t.Helper()
 	all := map[string][]byte{}
-	for _, root := range []string{strings.TrimSpace(string(out)), "../../../wasm-examples"} {
+	for _, root := range []string{wazeroDir(t), "../../../wasm-examples"} {
 		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".wasm" {
 				return err
@@ -46,6 +53,9 @@ func TestValid(t *testing.T) {
 	defer rt.Close(ctx)
 	n := 0
 	for name, b := range corpus(t) {
+		if _, err := wasmfile.Parse(b); err != nil || strings.Contains(name, "typed-function-references") {
+			continue // a proposal that wazero parses
+		}
 		code, err := rt.CompileModule(ctx, b)
 		if err != nil {
 			continue
@@ -63,5 +73,7 @@ func TestValid(t *testing.T) {
 		}
 		code.Close(ctx)
 	}
-	t.Log(n, "modules")
+	if n < 2000 {
+		t.Errorf("only %d modules", n)
+	}
 }

@@ -14,6 +14,10 @@ const (
 	// once, at its begin, and pays entry there.
 	manySites = 3
 	entry     = 64
+	// A loop that calls nothing is written several times in a row, and counted
+	// once in so many rounds: at most unrollTimes, while it costs at most unroll.
+	unroll      = 64
+	unrollTimes = 4
 	// hostCall is that of each call of an imported function.
 	hostCall = 200
 	// grow is that of memory.grow, and of table.grow of no elements.

@@ -481,10 +481,10 @@ func (e *emitter) dispatch() *dispatch {
 // copies returns how often the body of a loop without calls is written, so that
 // it is counted only once in so many rounds.
 func (e *emitter) copies(l *loop) int {
-	if l.calls || l.inner || l.cost > UnrollTo/2 {
+	if l.calls || l.inner || l.cost > unroll/2 {
 		return 1
 	}
-	return min(UnrollMax, UnrollTo/l.cost)
+	return min(unrollTimes, unroll/l.cost)
 }
 
 // copy writes all copies of the body but the last.
