@@ -15,6 +15,7 @@ func reserve(n uint64) []byte {
 	if err != nil {
 		panic("linear memory: " + err.Error())
 	}
+	preferHuge(b)
 	return b
 }
 

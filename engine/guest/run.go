@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -13,9 +14,13 @@ import (
 )
 
 const (
-	// slice is how many reductions a guest runs between two looks at the host:
-	// 10 to 100 microseconds of usual code.
-	slice = 200_000
+	// A guest runs so many reductions between two looks at the host: 10 to 100
+	// microseconds of usual code. It gets less when that took longer than
+	// longSlice, as code that misses all caches can be a hundred times slower.
+	maxSlice   = 200_000
+	firstSlice = 20_000
+	minSlice   = 2_000
+	longSlice  = 300 * time.Microsecond
 	// DefaultStack is how many bytes a guest's nested calls may take, as the
 	// meter estimates it, if its spec does not say; maxStack is the most that a
 	// spec can allow: the compiler has no more.
@@ -39,6 +44,9 @@ type run struct {
 	limit uint64 // reductions
 	given uint64 // of them, so far
 	began bool
+	slice uint64    // the next one
+	since time.Time // the last one
+	count uint64    // reductions, when the guest was last seen
 }
 
 type runKey struct{}
@@ -67,13 +75,22 @@ func (r *run) Value(key any) any {
 func (r *run) yield(c meter.Counter) meter.Counter {
 	if !r.began {
 		r.began = true
+		r.slice = firstSlice
 		c = c.Add(0, int32(r.stack/8))
 	}
 	if c.Depth() < 0 {
 		r.p.Kill(engine.Reasonf(engine.Stack, "limit %s of nested calls", bytesText(r.stack)))
 	}
+	now := time.Now()
+	if r.slice < maxSlice {
+		r.slice *= 2
+	}
+	if now.Sub(r.since) > longSlice {
+		r.slice = max(minSlice, r.slice/8)
+	}
+	r.since = now
 	for c.Left() < 0 {
-		more := min(slice, r.limit-r.given)
+		more := min(r.slice, r.limit-r.given)
 		if more == 0 {
 			r.p.Kill(engine.Reasonf(engine.Fuel, "limit %d reductions", r.limit))
 			break
@@ -81,23 +98,18 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 		r.given += more
 		c = c.Add(int32(more), 0)
 	}
-	r.p.SetReductions(r.used(c))
+	r.seen(c)
 	if r.p.Context().Err() != nil {
 		panic(sys.NewExitError(exitKilled))
 	}
 	return c
 }
 
-// used returns the reductions that were counted when the counter is c.
-func (r *run) used(c meter.Counter) uint64 {
-	return uint64(max(0, min(int64(r.given)-int64(c.Left()), int64(min(r.limit, math.MaxInt64)))))
-}
-
-// finish returns all that an instance has used.
-func (r *run) finish(inst api.Module) uint64 {
-	n := r.used(meter.Counter(inst.ExportedGlobal(meter.Export).Get()))
-	r.p.SetReductions(n)
-	return n
+// seen notes the reductions that are counted when the counter is c.
+func (r *run) seen(c meter.Counter) {
+	used := int64(r.given) - int64(c.Left())
+	r.count = uint64(max(0, min(used, int64(min(r.limit, math.MaxInt64)))))
+	r.p.SetReductions(r.count)
 }
 
 // instantiateMeter adds the module that metered modules import to a runtime.

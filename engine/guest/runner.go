@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -169,11 +170,13 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
-		return reasonOf(err) // its reductions, of a start function, are lost with it
+		report.Fuel = run.count // of a start function
+		return reasonOf(err)
 	}
 	// Closing frees the memory; the context may be done by then.
 	defer func() {
-		report.MaxMemory, report.Fuel = mem.size, run.finish(inst)
+		run.seen(meter.Counter(inst.ExportedGlobal(meter.Export).Get()))
+		report.MaxMemory, report.Fuel = mem.size, run.count
 		inst.Close(context.WithoutCancel(ctx))
 	}()
 	call, why := r.entry(ctx, p, inst)
