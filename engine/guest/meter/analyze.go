@@ -25,7 +25,7 @@ type function struct {
 	free      bool // nothing in it is charged: its callers pay
 	tail      int  // what at most has run since the last charge when it returns
 	need      int  // words of stack, with all it calls that is not recursive
-	body      []byte
+	body      span // in module.bodies
 }
 
 // loop is what the first pass learns of one.

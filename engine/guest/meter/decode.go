@@ -188,6 +188,10 @@ func (d *decoder) u32() uint32 {
 
 // signed reads a signed LEB128 number of at most the given bits.
 func (d *decoder) signed(bits int) int64 {
+	if d.pos < d.end && d.b[d.pos] < 0x80 { // mostly
+		d.pos++
+		return int64(d.b[d.pos-1]) << 57 >> 57
+	}
 	var v int64
 	at := d.pos
 	for shift := 0; ; shift += 7 {
@@ -231,9 +235,18 @@ func (d *decoder) count() int {
 // next reads an instruction.
 func (d *decoder) next() {
 	d.at = d.pos
-	op := d.byte()
+	if d.pos >= d.end {
+		d.byte() // fails
+		d.op = opUnreachable
+		return
+	}
+	op := d.b[d.pos]
+	d.pos++
 	d.op = int(op)
 	imm := immediates[op]
+	if imm == none {
+		return
+	}
 	switch op {
 	case prefixMisc:
 		n := d.u32()
@@ -262,6 +275,10 @@ func (d *decoder) next() {
 	case twoIndex:
 		d.x, d.y = int64(d.u32()), int64(d.u32())
 	case memArg:
+		if d.pos+1 < d.end && d.b[d.pos]|d.b[d.pos+1] < 0x80 {
+			d.pos += 2
+			break
+		}
 		d.u32()
 		d.u32()
 	case constI32:

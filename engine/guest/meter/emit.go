@@ -61,20 +61,19 @@ type emitter struct {
 	leaves   bool
 }
 
-// emit returns the new body of f. Those it calls have theirs already, if they
+// emit writes the new body of f. Those it calls have theirs already, if they
 // are not part of a recursion with it.
-func (m *module) emit(f *function) []byte {
-	e := &emitter{module: m, f: f, pending: f.begin}
-	e.out = make([]byte, 0, (f.end-f.begin)*9/8+16)
+func (m *module) emit(f *function) {
+	e := &m.emitter
+	*e = emitter{module: m, f: f, pending: f.begin, out: m.bodies, stack: append(e.stack[:0], block{kind: opBlock}), depth: 1, set: -1}
+	f.body.begin = len(e.out)
 	m.d.section, m.d.pos, m.d.end = "code", f.code, f.end
-	e.stack = []block{{kind: opBlock, target: 0}}
-	e.depth = 1
 	f.need = f.frame()
 	e.begin()
 	e.run(0)
 	e.flush(f.end)
 	f.free = !e.charges
-	return e.out
+	m.bodies, f.body.end = e.out, len(e.out)
 }
 
 // begin takes the stack of a function with many calls that may come back to it

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"strconv"
 )
 
@@ -74,6 +75,8 @@ type module struct {
 	hostTaken []bool     // by canonical type: an imported function can be reached
 
 	labels  []label // scratch
+	emitter emitter // of one function after the other
+	bodies  []byte  // the new code of all functions, in the order it was written
 	helpers helpers
 }
 
@@ -430,8 +433,9 @@ func Rewrite(b []byte) ([]byte, *Info, error) {
 		})
 	}
 	m.helpers.init(m)
+	m.bodies = make([]byte, 0, len(m.b)*9/8+1024)
 	for _, f := range m.order() {
-		if f.body = m.emit(f); m.d.err != nil {
+		if m.emit(f); m.d.err != nil {
 			return nil, nil, m.d.err
 		}
 		info.Stack = max(info.Stack, f.need)
@@ -445,9 +449,13 @@ func Rewrite(b []byte) ([]byte, *Info, error) {
 
 // assemble writes the module out of its rewritten sections.
 func (m *module) assemble() []byte {
-	out := make([]byte, 0, len(m.b)+len(m.b)/8+1024)
+	out := make([]byte, 0, len(m.b)*9/8+64<<10)
 	out = append(out, m.b[:8]...)
 	for _, id := range sectionOrder {
+		if id == secCode {
+			out = m.appendCode(out)
+			continue
+		}
 		body, ok := m.rewritten(id)
 		if !ok {
 			continue
@@ -515,21 +523,34 @@ func (m *module) rewritten(id int) ([]byte, bool) {
 			return nil, false
 		}
 		return m.elements(nil), true
-	case secCode:
-		out := binary.AppendUvarint(nil, uint64(len(m.code)+len(m.helpers.all)))
-		for _, f := range m.code {
-			out = binary.AppendUvarint(out, uint64(len(f.body)))
-			out = append(out, f.body...)
-		}
-		for _, h := range m.helpers.all {
-			out = binary.AppendUvarint(out, uint64(len(h.body)))
-			out = append(out, h.body...)
-		}
-		return out, true
 	}
 	s := m.sections[id]
 	return m.b[s.begin:s.end], there
 }
+
+// appendCode appends the code section.
+func (m *module) appendCode(out []byte) []byte {
+	bodies := make([][]byte, 0, len(m.code)+len(m.helpers.all))
+	for _, f := range m.code {
+		bodies = append(bodies, m.bodies[f.body.begin:f.body.end])
+	}
+	for _, h := range m.helpers.all {
+		bodies = append(bodies, h.body)
+	}
+	size := uvarintLen(len(bodies))
+	for _, b := range bodies {
+		size += uvarintLen(len(b)) + len(b)
+	}
+	out = binary.AppendUvarint(append(out, secCode), uint64(size))
+	out = binary.AppendUvarint(out, uint64(len(bodies)))
+	for _, b := range bodies {
+		out = binary.AppendUvarint(out, uint64(len(b)))
+		out = append(out, b...)
+	}
+	return out
+}
+
+func uvarintLen(n int) int { return max(1, (bits.Len(uint(n))+6)/7) }
 
 func (m *module) rewrittenExports(there bool) []byte {
 	d := &m.d
