@@ -110,7 +110,7 @@ func (p *Process) Info() Info {
 // run is the process's goroutine: it gets the module, runs it, announces the end.
 func (p *Process) run() {
 	if wall := p.spec.Limits.Wall; wall > 0 {
-		t := time.AfterFunc(wall, func() { p.Kill(Reasonf(Timeout, "%v", wall)) })
+		t := time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		defer t.Stop()
 	}
 	var report Report

@@ -95,19 +95,18 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 		return nil, nil, usagef("--timeout must not be negative")
 	}
 	s.Limits.Wall = f.timeout
-	if f.memory != "" {
-		n, err := parseSize(f.memory)
-		if err != nil {
-			return nil, nil, err
+	for _, l := range []struct {
+		flag, text string
+		to         *uint64
+	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}} {
+		if l.text == "" {
+			continue
 		}
-		s.Limits.Memory = n
-	}
-	if f.stack != "" {
-		n, err := parseSize(f.stack)
+		n, err := parseSize(l.text)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, usagef("--%s %w", l.flag, err)
 		}
-		s.Limits.Stack = n
+		*l.to = n
 	}
 	s.Limits.Fuel = f.fuel
 	s.Terminal = a.terminal(f.terminal)
@@ -349,7 +348,9 @@ func (a *app) ended(x origin.Exit, sig os.Signal, node string, status *runStatus
 			return fmt.Errorf("output: %w", x.Output)
 		}
 		return nil
-	case engine.Trap, engine.Stack:
+	case engine.Stack:
+		status.Trap = x.Reason.Detail
+	case engine.Trap:
 		status.Trap = x.Reason.Detail
 		return &failure{string(x.Reason.Word), status.Code, status.Code, fmt.Errorf("%s: trap: %s", status.PID, x.Reason.Detail)}
 	case engine.Killed:

@@ -79,7 +79,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 		c = c.Add(0, int32(r.stack/8))
 	}
 	if c.Depth() < 0 {
-		r.p.Kill(engine.Reasonf(engine.Stack, "limit %s of nested calls", bytesText(r.stack)))
+		r.p.Kill(engine.Limit(engine.Stack, "%s of nested calls", bytesText(r.stack)))
 	}
 	now := time.Now()
 	if r.slice < maxSlice {
@@ -92,7 +92,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 	for c.Left() < 0 {
 		more := min(r.slice, r.limit-r.given)
 		if more == 0 {
-			r.p.Kill(engine.Reasonf(engine.Fuel, "limit %d reductions", r.limit))
+			r.p.Kill(engine.Limit(engine.Fuel, "%d reductions", r.limit))
 			break
 		}
 		r.given += more

@@ -165,7 +165,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
 	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
-		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
+		p.Kill(engine.Limit(engine.Memory, "%s", bytesText(limit)))
 	}}
 	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
