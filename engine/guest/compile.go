@@ -10,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/image"
 )
 
 // maxIdle is how many bytes of modules, as files, are kept compiled while no
@@ -19,6 +20,7 @@ const maxIdle = 64 << 20
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
+	pool  *pool
 	slots chan struct{} // compilations at once
 
 	wg sync.WaitGroup
@@ -34,13 +36,16 @@ type entry struct {
 	users int
 	ready chan struct{} // closed when what follows is set
 
-	memory uint64 // bytes of memory from the start
-	code   wazero.CompiledModule
-	err    error
+	memory  uint64 // bytes of memory from the start
+	code    wazero.CompiledModule
+	initial *initial
+	err     error
+
+	idle []*instance // of the pool, whose lock guards it; longest idle first
 }
 
-func (c *compiled) init(rt wazero.Runtime) {
-	c.rt = rt
+func (c *compiled) init(rt wazero.Runtime, p *pool) {
+	c.rt, c.pool = rt, p
 	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 	c.byID = map[cid.Cid]*entry{}
 }
@@ -90,8 +95,14 @@ func (c *compiled) prepare(m engine.ModuleData) {
 	c.release(e)
 }
 
-// close waits for compilations: they cannot be called off.
-func (c *compiled) close() { c.wg.Wait() }
+// close waits for compilations, which cannot be called off, and gives up what
+// modules hold outside the runtime.
+func (c *compiled) close() {
+	c.wg.Wait()
+	for _, e := range c.byID {
+		e.initial.close()
+	}
+}
 
 func (c *compiled) compile(e *entry, b []byte) {
 	c.slots <- struct{}{}
@@ -101,7 +112,20 @@ func (c *compiled) compile(e *entry, b []byte) {
 		return
 	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	e.code, e.err = c.rt.CompileModule(ctx, capTables(b))
+	im := image.Split(capTables(b))
+	if e.code, e.err = c.rt.CompileModule(ctx, im.Code); e.err == nil {
+		e.initial = newInitial(im, e.memory)
+	}
+}
+
+// drop gives up what a module takes that nobody uses.
+func (c *compiled) drop(e *entry) {
+	<-e.ready
+	if e.code != nil {
+		c.pool.drop(e)
+		e.code.Close(context.Background())
+		e.initial.close()
+	}
 }
 
 func (c *compiled) unidle(e *entry) {
@@ -132,9 +156,6 @@ func (c *compiled) release(e *entry) {
 	}
 	c.mu.Unlock()
 	for _, old := range drop {
-		<-old.ready
-		if old.code != nil {
-			old.code.Close(context.Background())
-		}
+		c.drop(old)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
@@ -51,10 +50,12 @@ type Runner struct {
 // runtime is what a Runner needs once it runs something. A command that only
 // sends modules elsewhere never does.
 type runtime struct {
-	rt       wazero.Runtime
-	cache    wazero.CompilationCache
-	modules  compiled
-	memories memoryPool
+	rt      wazero.Runtime
+	cache   wazero.CompilationCache
+	config  wazero.ModuleConfig // of every instance
+	modules compiled
+	pool    pool
+	spaces  spaces
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -97,7 +98,9 @@ func (r *Runner) newRuntime() (*runtime, error) {
 		cfg = cfg.WithCompilationCache(cache)
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	t.modules.init(t.rt)
+	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+	t.modules.init(t.rt, &t.pool)
+	t.spaces.init()
 	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
@@ -106,8 +109,9 @@ func (r *Runner) newRuntime() (*runtime, error) {
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
+	t.pool.close()
 	err := t.rt.Close(ctx)
-	t.memories.close()
+	t.spaces.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx))
 	}
@@ -162,16 +166,12 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	begin = time.Now()
 	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
-	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
-		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
-	}}
-	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
+	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
 		return reasonOf(err)
 	}
-	// Closing frees the memory; the context may be done by then.
-	defer func() { report.MaxMemory = mem.size; inst.Close(context.WithoutCancel(ctx)) }()
+	ended := false
+	defer func() { report.MaxMemory = inst.mem.size; t.put(inst, ended) }()
 	call, why := r.entry(ctx, p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
@@ -181,20 +181,22 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	p.Running()
 	err = call(ctx)
 	report.Run = time.Since(begin)
-	return reasonOf(err)
+	why = reasonOf(err)
+	ended = (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+	return why
 }
 
 // entry finds what to call: _start, or the named export of a library, whose
 // _initialize then runs first.
-func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) (func(context.Context) error, engine.Reason) {
+func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
 		name = "_start"
 	}
-	f := inst.ExportedFunction(name)
+	f := inst.exportedFunction(name)
 	if f == nil {
-		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst))
+		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
 	}
 	if name == "_start" {
 		if len(f.Definition().ParamTypes()) != 0 {
@@ -207,7 +209,7 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) 
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) error {
-		if init := inst.ExportedFunction("_initialize"); init != nil {
+		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
 			if _, err := init.Call(ctx); err != nil {
 				return err
 			}

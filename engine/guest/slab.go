@@ -1,0 +1,108 @@
+package guest
+
+import "sync"
+
+const (
+	// slotSize is how much a small memory can grow in place.
+	slotSize = 512 << 10
+	// slabSize is how much address space slots are carved from at a time: the
+	// system bounds the number of mappings of a program (65530 on Linux).
+	slabSize = 64 << 20
+	// maxWarm is how many free slots keep their pages; the others give them back.
+	maxWarm = 64
+	// maxSpare is how many free reservations of the usual size are kept.
+	maxSpare = 16
+)
+
+// spaces is where linear memories come from: slots for small ones, a
+// reservation of its own for each larger one. It is safe for concurrent use.
+type spaces struct {
+	zero []byte // a page of zeros: read only
+
+	mu     sync.Mutex
+	closed bool
+	slabs  [][]byte
+	slots  [][]byte // free, all zero; the warm ones first
+	spare  [][]byte // free reservations of DefaultMemory, all zero
+}
+
+func (s *spaces) init() { s.zero = make([]byte, osPage) }
+
+// slot returns slotSize zero bytes.
+func (s *spaces) slot() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.slots) == 0 {
+		slab, err := reserve(slabSize)
+		if err != nil {
+			return nil, err
+		}
+		smallPages(slab)
+		s.slabs = append(s.slabs, slab)
+		for at := slabSize - slotSize; at >= 0; at -= slotSize {
+			s.slots = append(s.slots, slab[at:at+slotSize:at+slotSize])
+		}
+	}
+	last := len(s.slots) - 1
+	b := s.slots[last]
+	s.slots = s.slots[:last]
+	return b, nil
+}
+
+// freeSlot takes back a slot whose first used bytes may not be zero.
+func (s *spaces) freeSlot(b []byte, used uint64) {
+	s.mu.Lock()
+	warm := len(s.slots) < maxWarm
+	s.mu.Unlock()
+	if warm {
+		(&initial{}).restore(b[:used], s.zero)
+	} else {
+		discard(b)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slots = append(s.slots, b)
+}
+
+// reservation returns at least n zero bytes, n above 0.
+func (s *spaces) reservation(n uint64) ([]byte, error) {
+	if n > DefaultMemory {
+		return reserve(n)
+	}
+	s.mu.Lock()
+	if last := len(s.spare) - 1; last >= 0 {
+		b := s.spare[last]
+		s.spare = s.spare[:last]
+		s.mu.Unlock()
+		return b, nil
+	}
+	s.mu.Unlock()
+	return reserve(DefaultMemory)
+}
+
+// freeReservation takes one back whose first used bytes may not be zero; mapped
+// says that an image is there.
+func (s *spaces) freeReservation(b []byte, used uint64, mapped bool) {
+	if len(b) == DefaultMemory && !mapped {
+		discard(b[:used])
+		s.mu.Lock()
+		if !s.closed && len(s.spare) < maxSpare {
+			s.spare = append(s.spare, b)
+			b = nil
+		}
+		s.mu.Unlock()
+	}
+	unreserve(b)
+}
+
+// close gives up all address space; no memory may be in use.
+func (s *spaces) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, list := range [][][]byte{s.slabs, s.spare} {
+		for _, b := range list {
+			unreserve(b)
+		}
+	}
+	s.slabs, s.slots, s.spare, s.closed = nil, nil, nil, true
+}
