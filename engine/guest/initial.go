@@ -20,10 +20,11 @@ type initial struct {
 	globals    []image.Global
 	memory     uint64 // bytes; 0 is none, or an empty one
 
-	// The data: flat at address low, zeros elsewhere; or all of it in file.
+	// What the memory holds: data at address low, both multiples of osPage, and
+	// zeros elsewhere.
 	low  uint64
-	flat []byte
-	file *imageFile // nil: flat
+	data []byte
+	file *imageFile // has the same, to be mapped; nil if data is small
 }
 
 // newInitial keeps what an image says; it does not keep the module's bytes.
@@ -34,17 +35,17 @@ func newInitial(im *image.Image, memory uint64) *initial {
 		return in
 	}
 	last := im.Data[len(im.Data)-1]
-	in.low = uint64(im.Data[0].Offset)
-	span := uint64(last.Offset) + uint64(len(last.Bytes)) - in.low
-	if span > maxFlat {
+	in.low = uint64(im.Data[0].Offset) / osPage * osPage
+	end := (uint64(last.Offset) + uint64(len(last.Bytes)) + osPage - 1) / osPage * osPage
+	if end-in.low > maxFlat {
 		if f, err := newImageFile(memory, im.Data); err == nil {
-			in.file = f
+			in.file, in.data = f, f.b[in.low:end]
 			return in
 		}
 	}
-	in.flat = make([]byte, span)
+	in.data = make([]byte, end-in.low)
 	for _, s := range im.Data {
-		copy(in.flat[uint64(s.Offset)-in.low:], s.Bytes)
+		copy(in.data[uint64(s.Offset)-in.low:], s.Bytes)
 	}
 	return in
 }
@@ -57,25 +58,17 @@ func (in *initial) close() {
 }
 
 // restore makes b, the used part of a memory, what it is at the start. Pages
-// that were not written stay untouched: looking is as fast as clearing, and a
-// page that nobody writes to takes no memory. zero is a page of zeros.
+// that were not written stay untouched: looking is as fast as clearing, a page
+// that nobody writes to takes no memory, and one that is kept costs no fault.
+// zero is a page of zeros.
 func (in *initial) restore(b, zero []byte) {
 	for at := uint64(0); at < uint64(len(b)); at += osPage {
-		p := b[at:min(at+osPage, uint64(len(b)))]
-		if at >= in.low+uint64(len(in.flat)) || at+osPage <= in.low {
-			if !bytes.Equal(p, zero[:len(p)]) {
-				clear(p)
-			}
-			continue
+		page, want := b[at:at+osPage], zero
+		if at >= in.low && at-in.low < uint64(len(in.data)) {
+			want = in.data[at-in.low:][:osPage]
 		}
-		before, data := uint64(0), uint64(0) // where data begins in p, and p in data
-		if in.low > at {
-			before = in.low - at
-		} else {
-			data = at - in.low
+		if !bytes.Equal(page, want) {
+			copy(page, want)
 		}
-		clear(p[:before])
-		n := copy(p[before:], in.flat[data:])
-		clear(p[before+uint64(n):])
 	}
 }

@@ -26,9 +26,9 @@ type instance struct {
 	name    string              // of the function looked up last
 	function
 
-	// In the pool, whose lock guards these.
+	// In the pool, whose lock guards the links.
 	older, newer *instance
-	kept         uint64 // bytes that it counts for
+	kept         uint64 // about how many bytes of the node's memory it holds
 }
 
 // newInstance makes an instance for its first process. The error is as of wazero,
@@ -85,10 +85,15 @@ func (f *function) stackSize() (int, bool) {
 }
 
 // reset makes an instance whose process has ended by itself as new, and reports
-// whether it could.
-func (i *instance) reset() bool {
+// whether it could. warm is as of memory.restore.
+func (i *instance) reset(warm bool) bool {
 	in := i.of.initial
-	if !in.resettable || i.mod.IsClosed() || !i.mem.restore() || !i.shrink() {
+	if !in.resettable || i.mod.IsClosed() {
+		return false
+	}
+	const fixed = 24 << 10 // the stack of its function, its tables of functions and globals
+	i.kept = fixed + i.mem.restore(warm)
+	if !i.shrink() {
 		return false
 	}
 	for n, g := range i.globals {
@@ -113,15 +118,6 @@ func (i *instance) shrink() bool {
 	_, ok := i.mod.Memory().Grow(1)
 	i.mem.shrink = false
 	return ok && uint64(i.mod.Memory().Size()) == least
-}
-
-// cost returns about how many bytes of the node's memory an idle instance holds.
-func (i *instance) cost() uint64 {
-	const fixed = 24 << 10 // the stack of its function, its tables of functions and globals
-	if i.mem.mapped || i.mem.size > slotSize {
-		return fixed + uint64(len(i.of.initial.flat))
-	}
-	return fixed + i.mem.size
 }
 
 func (i *instance) close() {

@@ -8,6 +8,10 @@ import (
 	"github.com/wnode-project/wnode/engine"
 )
 
+// maxCompared is up to which size a memory that was used is compared with what
+// it was.
+const maxCompared = 8 << 20
+
 // memory is the linear memory of one instance, outside the Go heap: a slot
 // while it is small, else a reservation that grows in place. It begins with the
 // module's initial data and can be put back to it. One goroutine uses it at a
@@ -46,7 +50,9 @@ func newMemory(from *spaces, in *initial, limit uint64) (*memory, error) {
 		}
 		m.mapped = true
 	}
-	copy(m.b[in.low:], in.flat)
+	if !m.mapped {
+		copy(m.b[in.low:], in.data)
+	}
 	return m, nil
 }
 
@@ -97,22 +103,21 @@ func (m *memory) move(size uint64) bool {
 	return true
 }
 
-// restore makes the used part what it is at the start, and reports whether it
-// could. What is small is compared and cleared, and what is large given back to
-// the system.
-func (m *memory) restore() bool {
-	switch used := m.b[:m.size]; {
-	case m.mapped:
-		discard(used)
-	case m.initial.file != nil: // it moved away from where its image is mapped
-		return false
-	case m.size <= slotSize:
+// restore makes the used part what it is at the start. If warm it keeps pages
+// that were touched, when they are few: getting one anew costs several
+// microseconds on a virtual machine. It reports how many bytes they may be.
+func (m *memory) restore(warm bool) (held uint64) {
+	used := m.b[:m.size]
+	if m.size <= slotSize || warm && m.size <= maxCompared {
 		m.initial.restore(used, m.from.zero)
-	default:
-		discard(used)
-		copy(used[m.initial.low:], m.initial.flat)
+		return m.size
 	}
-	return true
+	discard(used)
+	if m.mapped {
+		return 0
+	}
+	copy(used[m.initial.low:], m.initial.data)
+	return uint64(len(m.initial.data))
 }
 
 // Free implements experimental.LinearMemory.

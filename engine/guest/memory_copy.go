@@ -14,7 +14,7 @@ func discard(b []byte) { clear(b) }
 
 func smallPages([]byte) {}
 
-type imageFile struct{}
+type imageFile struct{ b []byte }
 
 func newImageFile(uint64, []image.Segment) (*imageFile, error) { return nil, errors.ErrUnsupported }
 

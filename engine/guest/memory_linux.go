@@ -36,8 +36,8 @@ func smallPages(b []byte) { _ = unix.Madvise(b, unix.MADV_NOHUGEPAGE) }
 // imageFile is initial memory in a file that has no name, to be mapped by many
 // instances that each keep only the pages that they change.
 type imageFile struct {
-	f    *os.File
-	size uint64
+	f *os.File
+	b []byte // all of it: read only
 }
 
 // newImageFile makes a file of size bytes, above 0, with the segments in it.
@@ -46,20 +46,20 @@ func newImageFile(size uint64, segments []image.Segment) (*imageFile, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
-	f := &imageFile{os.NewFile(uintptr(fd), "wnode-image"), size}
-	if err := f.fill(segments); err != nil {
+	f := &imageFile{f: os.NewFile(uintptr(fd), "wnode-image")}
+	if err := f.fill(size, segments); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *imageFile) fill(segments []image.Segment) error {
+func (f *imageFile) fill(size uint64, segments []image.Segment) error {
 	fd := int(f.f.Fd())
-	if err := unix.Ftruncate(fd, int64(f.size)); err != nil {
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
 		return os.NewSyscallError("ftruncate", err)
 	}
-	b, err := unix.Mmap(fd, 0, int(f.size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	b, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return os.NewSyscallError("mmap", err)
 	}
@@ -71,16 +71,24 @@ func (f *imageFile) fill(segments []image.Segment) error {
 	}
 	// Nobody can change it any more, not even by mistake.
 	const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE | unix.F_SEAL_SEAL
-	_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
-	return os.NewSyscallError("fcntl", err)
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	f.b, err = unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_PRIVATE)
+	return os.NewSyscallError("mmap", err)
 }
 
 // mapTo puts the image at the start of a reservation.
 func (f *imageFile) mapTo(b []byte) error {
-	_, err := unix.MmapPtr(int(f.f.Fd()), 0, unsafe.Pointer(unsafe.SliceData(b)), uintptr(f.size),
+	_, err := unix.MmapPtr(int(f.f.Fd()), 0, unsafe.Pointer(unsafe.SliceData(b)), uintptr(len(f.b)),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
 	return os.NewSyscallError("mmap", err)
 }
 
-// close gives the file up. What is mapped stays.
-func (f *imageFile) close() { _ = f.f.Close() }
+// close gives the file up. What mapTo mapped stays.
+func (f *imageFile) close() {
+	if f.b != nil {
+		_ = unix.Munmap(f.b)
+	}
+	_ = f.f.Close()
+}

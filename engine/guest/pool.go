@@ -37,7 +37,7 @@ func (t *runtime) get(ctx context.Context, e *entry, p *engine.Process, limit ui
 // put takes an instance back. ended says that its run came to its own end:
 // whatever was stopped is never used again.
 func (t *runtime) put(i *instance, ended bool) {
-	if !ended || !i.reset() {
+	if !ended || !i.reset(t.pool.roomy()) {
 		i.close()
 		return
 	}
@@ -63,13 +63,12 @@ func (p *pool) take(e *entry) *instance {
 
 // add keeps an instance and returns those to close instead.
 func (p *pool) add(i *instance) (drop []*instance) {
-	cost := i.cost()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return []*instance{i}
 	}
-	i.kept, i.older, i.newer = cost, p.newest, nil
+	i.older, i.newer = p.newest, nil
 	if p.newest != nil {
 		p.newest.newer = i
 	} else {
@@ -77,12 +76,19 @@ func (p *pool) add(i *instance) (drop []*instance) {
 	}
 	p.newest = i
 	p.count++
-	p.bytes += cost
+	p.bytes += i.kept
 	i.of.idle = append(i.of.idle, i)
 	for p.count > maxIdleInstances || p.bytes > maxIdleBytes && p.count > 1 {
 		drop = append(drop, p.remove(p.oldest))
 	}
 	return drop
+}
+
+// roomy reports that there is room for instances that keep their pages.
+func (p *pool) roomy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes < maxIdleBytes/2
 }
 
 // remove takes an idle instance, the oldest of its module, out. p.mu is held.

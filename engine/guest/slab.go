@@ -22,7 +22,8 @@ type spaces struct {
 	mu     sync.Mutex
 	closed bool
 	slabs  [][]byte
-	slots  [][]byte // free, all zero; the warm ones first
+	warm   [][]byte // free slots, all zero, that have pages
+	cold   [][]byte // free slots without pages
 	spare  [][]byte // free reservations of DefaultMemory, all zero
 }
 
@@ -32,7 +33,11 @@ func (s *spaces) init() { s.zero = make([]byte, osPage) }
 func (s *spaces) slot() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.slots) == 0 {
+	list := &s.warm
+	if len(*list) == 0 {
+		list = &s.cold
+	}
+	if len(*list) == 0 {
 		slab, err := reserve(slabSize)
 		if err != nil {
 			return nil, err
@@ -40,28 +45,30 @@ func (s *spaces) slot() ([]byte, error) {
 		smallPages(slab)
 		s.slabs = append(s.slabs, slab)
 		for at := slabSize - slotSize; at >= 0; at -= slotSize {
-			s.slots = append(s.slots, slab[at:at+slotSize:at+slotSize])
+			*list = append(*list, slab[at:at+slotSize:at+slotSize])
 		}
 	}
-	last := len(s.slots) - 1
-	b := s.slots[last]
-	s.slots = s.slots[:last]
+	last := len(*list) - 1
+	b := (*list)[last]
+	*list = (*list)[:last]
 	return b, nil
 }
 
 // freeSlot takes back a slot whose first used bytes may not be zero.
 func (s *spaces) freeSlot(b []byte, used uint64) {
 	s.mu.Lock()
-	warm := len(s.slots) < maxWarm
+	warm := len(s.warm) < maxWarm
 	s.mu.Unlock()
+	list := &s.cold
 	if warm {
+		list = &s.warm
 		(&initial{}).restore(b[:used], s.zero)
 	} else {
 		discard(b)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.slots = append(s.slots, b)
+	*list = append(*list, b)
 }
 
 // reservation returns at least n zero bytes, n above 0.
@@ -104,5 +111,5 @@ func (s *spaces) close() {
 			unreserve(b)
 		}
 	}
-	s.slabs, s.slots, s.spare, s.closed = nil, nil, nil, true
+	s.slabs, s.warm, s.cold, s.spare, s.closed = nil, nil, nil, nil, true
 }
