@@ -135,7 +135,6 @@ func (p *Process) main(report *Report) (r Reason) {
 			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
 		}
 	}()
-	begin := time.Now()
 	m := p.spec.Module
 	if !m.CID.Defined() {
 		c, err := p.eng.modules.Resolve(m.Name)
@@ -148,11 +147,11 @@ func (p *Process) main(report *Report) (r Reason) {
 		m.CID = c
 	}
 	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.spec.Parent.Node)
-	report.Fetch = time.Since(begin)
+	begin := time.Now()
+	report.Fetch = begin.Sub(p.created)
 	if err != nil {
 		return asReason(err, ModuleNotFound)
 	}
-	begin = time.Now()
 	r = p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)

@@ -163,7 +163,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return why
 	}
 
-	begin = time.Now()
+	begin = begin.Add(report.Compile)
 	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
 	inst, err := t.get(ctx, code, p, limit)
@@ -177,7 +177,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if why.Word != "" {
 		return why
 	}
-	begin = time.Now()
+	begin = begin.Add(report.Start)
 	p.Running()
 	err = call(ctx)
 	report.Run = time.Since(begin)
