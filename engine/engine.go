@@ -319,13 +319,14 @@ func (e *Engine) Processes() []Info {
 
 // Info is a snapshot of a guest process.
 type Info struct {
-	PID     PID
-	Module  string  // as the spawner named it
-	CID     cid.Cid // undefined until the name is resolved
-	Entry   string
-	State   State
-	Created time.Time
-	Origin  Origin
-	Leader  PID
-	Parent  PID
+	PID        PID
+	Module     string  // as the spawner named it
+	CID        cid.Cid // undefined until the name is resolved
+	Entry      string
+	State      State
+	Created    time.Time
+	Origin     Origin
+	Leader     PID
+	Parent     PID
+	Reductions uint64 // so far; 0 until it is counted for the first time
 }

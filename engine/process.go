@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,13 +22,14 @@ const (
 // Process is a guest process of this node. Its exported methods are for
 // Runners and their host functions; they are safe for concurrent use.
 type Process struct {
-	eng     *Engine
-	pid     PID
-	spec    *Spec
-	created time.Time
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	io      leaderIO
+	eng        *Engine
+	pid        PID
+	spec       *Spec
+	created    time.Time
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	io         leaderIO
+	reductions atomic.Uint64
 
 	mu       sync.Mutex
 	state    State
@@ -88,6 +90,10 @@ func (p *Process) Running() {
 	}
 }
 
+// SetReductions says how many reductions the guest has used so far: about one
+// for each instruction.
+func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
+
 // Kill tells the process to end with the reason. The first reason stays.
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
@@ -107,13 +113,14 @@ func (p *Process) Info() Info {
 	return Info{
 		PID: p.pid, Module: p.module.Name, CID: p.module.CID, Entry: p.spec.Entry, State: p.state,
 		Created: p.created, Origin: p.spec.Origin, Leader: p.spec.Leader.PID, Parent: p.spec.Parent,
+		Reductions: p.reductions.Load(),
 	}
 }
 
 // run is the process's goroutine: it gets the module, runs it, announces the end.
 func (p *Process) run() {
 	if wall := p.spec.Limits.Wall; wall > 0 {
-		t := time.AfterFunc(wall, func() { p.Kill(Reasonf(Timeout, "%v", wall)) })
+		t := time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		defer t.Stop()
 	}
 	var report Report

@@ -74,6 +74,7 @@ type Limits struct {
 	Memory uint64        // bytes of linear memory
 	Wall   time.Duration // counted from the spawn
 	Fuel   uint64        // reductions
+	Stack  uint64        // bytes that nested calls take
 }
 
 // Origin is the user key of the node that first spawned a process, inherited

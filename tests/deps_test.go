@@ -29,6 +29,8 @@ var forbidden = []struct {
 	{"engine/guest/wasmfile", "github.com/tetratelabs/wazero/...", "reading a module needs no compiler"},
 	{"engine/guest/image", module + "/engine", "a pass over bytes needs no process model"},
 	{"engine/guest/image", "github.com/tetratelabs/wazero/...", "a pass over bytes needs no compiler"},
+	{"engine/guest/meter", module + "/engine", "counting is a matter of bytes: it needs no process model"},
+	{"engine/guest/meter", "github.com/tetratelabs/wazero/...", "the rewritten module is for any compiler"},
 	{"modstore", module + "/engine/...", "the store knows blocks, not processes"},
 	{"modstore", "github.com/libp2p/go-libp2p", "the store has no network; p2p moves blocks"},
 	{"modstore", "github.com/libp2p/go-libp2p/p2p/...", "the store has no network; p2p moves blocks"},

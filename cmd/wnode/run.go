@@ -24,7 +24,8 @@ type runFlags struct {
 	on, invoke, status string
 	env, dirs          []string
 	timeout            time.Duration
-	memory             string
+	memory, stack      string
+	fuel               uint64
 	noInput, terminal  bool
 }
 
@@ -56,6 +57,8 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end it after this time, counted from the spawn")
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
+	fl.Uint64Var(&f.fuel, "fuel", 0, "end it when it has used `N` reductions, about one for each instruction (default no limit)")
+	fl.StringVar(&f.stack, "stack", "", "limit how much its nested calls take, as 16MiB (default 4MiB)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
 	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
 	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
@@ -92,13 +95,20 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 		return nil, nil, usagef("--timeout must not be negative")
 	}
 	s.Limits.Wall = f.timeout
-	if f.memory != "" {
-		n, err := parseSize(f.memory)
-		if err != nil {
-			return nil, nil, err
+	for _, l := range []struct {
+		flag, text string
+		to         *uint64
+	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}} {
+		if l.text == "" {
+			continue
 		}
-		s.Limits.Memory = n
+		n, err := parseSize(l.text)
+		if err != nil {
+			return nil, nil, usagef("--%s %w", l.flag, err)
+		}
+		*l.to = n
 	}
+	s.Limits.Fuel = f.fuel
 	s.Terminal = a.terminal(f.terminal)
 	return s, dirs, nil
 }
@@ -338,7 +348,9 @@ func (a *app) ended(x origin.Exit, sig os.Signal, node string, status *runStatus
 			return fmt.Errorf("output: %w", x.Output)
 		}
 		return nil
-	case engine.Trap, engine.Stack:
+	case engine.Stack:
+		status.Trap = x.Reason.Detail
+	case engine.Trap:
 		status.Trap = x.Reason.Detail
 		return &failure{string(x.Reason.Word), status.Code, status.Code, fmt.Errorf("%s: trap: %s", status.PID, x.Reason.Detail)}
 	case engine.Killed:

@@ -126,7 +126,7 @@ func TestCanary(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n.runner.Idle() == 0 {
+	if idle, _ := n.runner.Idle(); idle == 0 {
 		t.Error("no instance was kept")
 	}
 }
@@ -153,8 +153,23 @@ func TestReuse(t *testing.T) {
 		if got := n.start(module, c.spec).end(t); got.Word != c.want {
 			t.Errorf("%s: ended with %v", c.name, got)
 		}
-		if got := n.runner.Idle(); got != c.idle {
+		if got, _ := n.runner.Idle(); got != c.idle {
 			t.Errorf("%s: %d instances are kept, want %d", c.name, got, c.idle)
+		}
+	}
+}
+
+// The stack of a function is kept, but not one that a deep recursion left.
+func TestReuseStack(t *testing.T) {
+	n := newNode(t, "")
+	module := canary(t, 2, 70_000)
+	for _, c := range []struct {
+		mode int
+		kept bool
+	}{{exits, true}, {returns, false}, {exits, true}} {
+		n.start(module, engine.Spec{Entry: "run", Args: []string{strconv.Itoa(c.mode), "0", "-1"}}).end(t)
+		if idle, stack := n.runner.Idle(); idle != 1 || (stack > 0) != c.kept || stack > 64<<10 {
+			t.Errorf("%+v: %d instances, a stack of %d bytes", c, idle, stack)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	goruntime "runtime"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/image"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 // maxIdle is how many bytes of modules, as files, are kept compiled while no
@@ -111,11 +113,28 @@ func (c *compiled) compile(e *entry, b []byte) {
 	if e.memory, e.err = admit(b); e.err != nil {
 		return
 	}
+	var code []byte
+	if code, e.err = metered(b); e.err != nil {
+		return
+	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	im := image.Split(capTables(b))
+	im := image.Split(code)
 	if e.code, e.err = c.rt.CompileModule(ctx, im.Code); e.err == nil {
 		e.initial = newInitial(im, e.memory)
 	}
+}
+
+// metered returns what is compiled for a module that was admitted, before its
+// initial state is taken out.
+func metered(b []byte) ([]byte, error) {
+	code, info, err := meter.Rewrite(capTables(b))
+	if err == nil && info.Stack > maxStaticStack {
+		err = fmt.Errorf("the module's calls can take %d words of stack without any recursion, the limit is %d", info.Stack, maxStaticStack)
+	}
+	if err != nil {
+		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	return code, nil
 }
 
 // drop gives up what a module takes that nobody uses.

@@ -8,11 +8,12 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
-// maxStack is the largest stack, in bytes, that a function keeps between runs:
+// keptStack is the largest stack, in bytes, that a function keeps between runs:
 // wazero grows it as the guest recurses and never shrinks it.
-const maxStack = 64 << 10
+const keptStack = 64 << 10
 
 // instance is a module in memory. It runs one process after another, and holds
 // nothing of a process: host functions find theirs through the context of the
@@ -22,6 +23,7 @@ type instance struct {
 	mod api.Module
 	mem *memory // also of a module that has none
 
+	counter api.Global          // of reductions
 	globals []api.MutableGlobal // as of.initial.globals
 	name    string              // of the function looked up last
 	function
@@ -47,7 +49,7 @@ func (t *runtime) newInstance(ctx context.Context, e *entry, p *engine.Process, 
 		mem.Free() // wazero does not
 		return nil, err
 	}
-	inst := &instance{of: e, mod: mod, mem: mem}
+	inst := &instance{of: e, mod: mod, mem: mem, counter: mod.ExportedGlobal(meter.Export)}
 	for _, g := range e.initial.globals {
 		inst.globals = append(inst.globals, mod.ExportedGlobal(g.Name).(api.MutableGlobal))
 	}
@@ -99,7 +101,7 @@ func (i *instance) reset(warm bool) bool {
 	for n, g := range i.globals {
 		g.Set(in.globals[n].Value)
 	}
-	if size, known := i.stackSize(); !known || size > maxStack {
+	if size, known := i.stackSize(); !known || size > keptStack {
 		i.function = function{}
 	}
 	i.mem.owner = nil

@@ -150,30 +150,6 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// A stack that grew is not kept.
-func TestResetStack(t *testing.T) {
-	rt := newTestRuntime(t)
-	// (module (func $f (export "f") (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))))
-	e := rt.compiled(t, "0105016001"+"7f00"+"03020100"+"0705010166"+"0000"+"0a10010e00"+"20000440"+"200041016b1000"+"0b0b")
-	i := rt.instance(t, e)
-	for _, c := range []struct {
-		depth uint64
-		kept  bool
-	}{{10, true}, {100_000, false}, {10, true}} {
-		f := i.exportedFunction("f")
-		if _, err := f.Call(context.Background(), c.depth); err != nil {
-			t.Fatal(err)
-		}
-		rt.put(i, true)
-		if got := i.f != nil; got != c.kept {
-			size, known := i.stackSize()
-			t.Errorf("depth %d: the function is kept: %v (%d %v)", c.depth, got, size, known)
-		}
-		i = rt.instance(t, e)
-	}
-	rt.put(i, true)
-}
-
 // The bounds of the pool hold, the one that was idle longest goes first, and a
 // module that is given up takes its instances with it.
 func TestPool(t *testing.T) {

@@ -76,7 +76,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 		size = m.initial.memory
 	} else if size > m.limit {
 		if m.owner != nil {
-			m.owner.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(m.limit)))
+			m.owner.Kill(engine.Limit(engine.Memory, "%s", bytesText(m.limit)))
 		}
 		return nil
 	}

@@ -130,6 +130,13 @@ type run struct {
 
 func (n *node) start(module []byte, spec engine.Spec) *run {
 	n.t.Helper()
+	spec.NoInput = true
+	return n.startInput(module, spec)
+}
+
+// startInput leaves stdin open, if the spec does.
+func (n *node) startInput(module []byte, spec engine.Spec) *run {
+	n.t.Helper()
 	spec.Module = engine.Module{CID: cidOf(n.t, module), Name: "test"}
 	n.mods.mu.Lock()
 	n.mods.byID[spec.Module.CID] = module
@@ -149,7 +156,6 @@ func (n *node) start(module []byte, spec engine.Spec) *run {
 			close(r.done)
 		}
 	})
-	spec.NoInput = true
 	spec.Monitor = n.eng.MakeRef()
 	spec.Leader.PID = r.leader.PID()
 	r.pid = n.eng.Spawn(r.leader, n.eng.Node(), &spec)

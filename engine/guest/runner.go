@@ -15,6 +15,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -84,7 +85,7 @@ func (r *Runner) start() (*runtime, error) {
 
 func (r *Runner) newRuntime() (*runtime, error) {
 	ctx := context.Background()
-	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
+	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -101,7 +102,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 	t.modules.init(t.rt, &t.pool)
 	t.spaces.init()
-	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
+	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
 	return t, nil
@@ -164,14 +165,20 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	}
 
 	begin = begin.Add(report.Compile)
-	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
+	run := newRun(p)
+	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
 	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
+		report.Fuel = run.count // of a start function
 		return reasonOf(err)
 	}
 	ended := false
-	defer func() { report.MaxMemory = inst.mem.size; t.put(inst, ended) }()
+	defer func() {
+		run.seen(meter.Counter(inst.counter.Get()))
+		report.MaxMemory, report.Fuel = inst.mem.size, run.count
+		t.put(inst, ended)
+	}()
 	call, why := r.entry(ctx, p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {

@@ -73,18 +73,22 @@ func (s *spaces) freeSlot(b []byte, used uint64) {
 
 // reservation returns at least n zero bytes, n above 0.
 func (s *spaces) reservation(n uint64) ([]byte, error) {
-	if n > DefaultMemory {
-		return reserve(n)
-	}
-	s.mu.Lock()
-	if last := len(s.spare) - 1; last >= 0 {
-		b := s.spare[last]
-		s.spare = s.spare[:last]
+	if n <= DefaultMemory {
+		n = DefaultMemory
+		s.mu.Lock()
+		if last := len(s.spare) - 1; last >= 0 {
+			b := s.spare[last]
+			s.spare = s.spare[:last]
+			s.mu.Unlock()
+			return b, nil
+		}
 		s.mu.Unlock()
-		return b, nil
 	}
-	s.mu.Unlock()
-	return reserve(DefaultMemory)
+	b, err := reserve(n)
+	if err == nil {
+		preferHuge(b)
+	}
+	return b, err
 }
 
 // freeReservation takes one back whose first used bytes may not be zero; mapped

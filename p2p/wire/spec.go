@@ -31,6 +31,7 @@ const (
 	specLink      = 18 // empty
 	specMonitor   = 19 // ref 32
 	specName      = 20 // string
+	specStack     = 21 // uvarint, bytes
 	mountReadOnly = 1
 )
 
@@ -64,6 +65,7 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	b = appendNumber(b, specMemory, s.Limits.Memory)
 	b = appendNumber(b, specWall, uint64(max(0, s.Limits.Wall)))
 	b = appendNumber(b, specFuel, s.Limits.Fuel)
+	b = appendNumber(b, specStack, s.Limits.Stack)
 	for _, v := range s.Grants {
 		b = appendField(b, specGrant, v)
 	}
@@ -168,6 +170,8 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Limits.Wall = time.Duration(wall)
 	case specFuel:
 		s.Limits.Fuel = d.uvarint()
+	case specStack:
+		s.Limits.Stack = d.uvarint()
 	case specGrant:
 		s.Grants = append(s.Grants, string(d.b))
 	case specSeed:
