@@ -28,8 +28,9 @@ type instance struct {
 	name    string              // of the function looked up last
 	function
 
-	// In the pool, whose lock guards the links.
+	// In the pool, whose lock guards the first two lines.
 	older, newer *instance
+	since        uint64 // age of the pool when it came
 	kept         uint64 // about how many bytes of the node's memory it holds
 }
 

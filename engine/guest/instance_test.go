@@ -191,3 +191,26 @@ func TestPool(t *testing.T) {
 		t.Errorf("%d instances, %d bytes are left", rt.pool.count, rt.pool.bytes)
 	}
 }
+
+// What nobody used for a while is given up.
+func TestPoolExpires(t *testing.T) {
+	rt := newTestRuntime(t)
+	e := rt.compiled(t, module("", ""))
+	one, two := rt.instance(t, e), rt.instance(t, e)
+	rt.put(one, true)
+	rt.put(two, true)
+	rt.pool.expire()
+	if again := rt.instance(t, e); again != two {
+		t.Fatal("not the one that was used last")
+	}
+	rt.put(two, true)
+	for _, c := range []struct{ one, two bool }{{true, false}, {true, true}} {
+		rt.pool.expire()
+		if one.mod.IsClosed() != c.one || two.mod.IsClosed() != c.two {
+			t.Errorf("closed are %v and %v, want %+v", one.mod.IsClosed(), two.mod.IsClosed(), c)
+		}
+	}
+	if rt.pool.timer != nil {
+		t.Error("the timer runs while nothing is idle")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/wnode-project/wnode/engine"
 )
@@ -13,6 +14,9 @@ import (
 const (
 	maxIdleInstances = 1024
 	maxIdleBytes     = 64 << 20
+	// maxIdleTime is how long an instance is kept at least, and half of how long
+	// at most.
+	maxIdleTime = 30 * time.Second
 )
 
 // pool keeps instances that are as new, by module. It is safe for concurrent use.
@@ -22,6 +26,8 @@ type pool struct {
 	oldest, newest *instance // ends of the chain of all that is idle
 	count          int
 	bytes          uint64
+	timer          *time.Timer // calls expire; nil while nothing is idle
+	age            uint64      // calls of expire
 }
 
 // get returns an instance for a process: an idle one, or a new one. ctx is that
@@ -68,6 +74,10 @@ func (p *pool) add(i *instance) (drop []*instance) {
 	if p.closed {
 		return []*instance{i}
 	}
+	if p.timer == nil {
+		p.timer = time.AfterFunc(maxIdleTime, p.expire)
+	}
+	i.since = p.age
 	i.older, i.newer = p.newest, nil
 	if p.newest != nil {
 		p.newest.newer = i
@@ -131,9 +141,32 @@ func (p *pool) drop(e *entry) {
 
 // drain closes all that is idle.
 func (p *pool) drain() {
+	p.closeOldest(func(*instance) bool { return true })
+}
+
+// expire closes what has been idle since before the last call.
+func (p *pool) expire() {
+	p.mu.Lock()
+	p.age++
+	now := p.age
+	p.mu.Unlock()
+	p.closeOldest(func(i *instance) bool { return i.since+1 < now })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+	case p.count == 0:
+		p.timer = nil
+	default:
+		p.timer.Reset(maxIdleTime)
+	}
+}
+
+// closeOldest closes what is idle, the oldest first, as long as old says so.
+func (p *pool) closeOldest(old func(*instance) bool) {
 	var idle []*instance
 	p.mu.Lock()
-	for p.oldest != nil {
+	for p.oldest != nil && old(p.oldest) {
 		idle = append(idle, p.remove(p.oldest))
 	}
 	p.mu.Unlock()
@@ -146,6 +179,9 @@ func (p *pool) drain() {
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
 	p.mu.Unlock()
 	p.drain()
 }
