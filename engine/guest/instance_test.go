@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/image"
 )
 
 // noHost offers no host functions.
@@ -212,5 +215,27 @@ func TestPoolExpires(t *testing.T) {
 	}
 	if rt.pool.timer != nil {
 		t.Error("the timer runs while nothing is idle")
+	}
+}
+
+// What the examples become on their way to the compiler can be put back, and
+// has no data of its own.
+func TestExamplesResettable(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "wasm-examples", "*", "*.wasm"))
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := metered(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if im := image.Split(code); !im.Resettable || len(im.Globals) == 0 || len(im.Code) >= len(code)+32*len(im.Globals) {
+			t.Errorf("%s: %s", file, im.Why)
+		}
 	}
 }
