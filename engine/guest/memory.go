@@ -44,11 +44,11 @@ func newMemory(from *spaces, in *initial, limit uint64) (*memory, error) {
 		return nil, err
 	}
 	if in.file != nil {
+		m.mapped = true // even if that fails: what is there then is not used again
 		if err := in.file.mapTo(m.b); err != nil {
 			m.Free()
 			return nil, err
 		}
-		m.mapped = true
 	}
 	if !m.mapped {
 		copy(m.b[in.low:], in.data)
