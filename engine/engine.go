@@ -51,7 +51,8 @@ type Engine struct {
 	calls    map[Ref]pendingCall
 	closed   bool
 	draining bool
-	wg       sync.WaitGroup // goroutines of processes and services
+	wg       sync.WaitGroup // processes and goroutines of services
+	workers  workers
 }
 
 // New returns an engine without sessions.
@@ -123,8 +124,11 @@ func (e *Engine) Spawn(from *Native, node NodeID, spec *Spec) PID {
 	spec.Parent = from.pid
 	spec.Origin = e.owner
 	sig := &Signal{Kind: KindSpawn, From: from.pid, Spec: spec}
-	s := e.Session(node)
-	if node == e.node || s == nil {
+	var s *Session
+	if node != e.node {
+		s = e.Session(node)
+	}
+	if s == nil {
 		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
 		if node == e.node {
 			sig.To.Incarnation = e.inc
@@ -241,10 +245,7 @@ func (e *Engine) create(sig *Signal) {
 		e.refuse(sig, why)
 		return
 	}
-	go func() {
-		defer e.wg.Done()
-		p.run()
-	}()
+	e.workers.run(p)
 }
 
 // errEngineClosed is the cause with which sessions end when the engine does.
@@ -259,7 +260,7 @@ func (e *Engine) Drain(ctx context.Context) {
 	e.mu.Unlock()
 	for _, p := range procs {
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-ctx.Done():
 			return
 		}
@@ -285,6 +286,7 @@ func (e *Engine) Close() {
 		p.Kill(Reason{Word: Shutdown})
 	}
 	e.wg.Wait()
+	e.workers.close()
 	for _, s := range e.Sessions() {
 		s.link.Close(errEngineClosed)
 	}

@@ -27,6 +27,8 @@ var forbidden = []struct {
 	{"engine/guest", module + "/hostfuncs", "what guests may call is handed in: guest.HostModules; only its list, abi, is data"},
 	{"engine/guest/wasmfile", module + "/engine", "reading a module is of use to everyone: it needs no process model"},
 	{"engine/guest/wasmfile", "github.com/tetratelabs/wazero/...", "reading a module needs no compiler"},
+	{"engine/guest/image", module + "/engine", "a pass over bytes needs no process model"},
+	{"engine/guest/image", "github.com/tetratelabs/wazero/...", "a pass over bytes needs no compiler"},
 	{"engine/guest/meter", module + "/engine", "counting is a matter of bytes: it needs no process model"},
 	{"engine/guest/meter", "github.com/tetratelabs/wazero/...", "the rewritten module is for any compiler"},
 	{"modstore", module + "/engine/...", "the store knows blocks, not processes"},

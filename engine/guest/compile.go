@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/image"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
@@ -21,6 +22,7 @@ const maxIdle = 64 << 20
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
+	pool  *pool
 	slots chan struct{} // compilations at once
 
 	wg sync.WaitGroup
@@ -36,13 +38,16 @@ type entry struct {
 	users int
 	ready chan struct{} // closed when what follows is set
 
-	memory uint64 // bytes of memory from the start
-	code   wazero.CompiledModule
-	err    error
+	memory  uint64 // bytes of memory from the start
+	code    wazero.CompiledModule
+	initial *initial
+	err     error
+
+	idle []*instance // of the pool, whose lock guards it; longest idle first
 }
 
-func (c *compiled) init(rt wazero.Runtime) {
-	c.rt = rt
+func (c *compiled) init(rt wazero.Runtime, p *pool) {
+	c.rt, c.pool = rt, p
 	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 	c.byID = map[cid.Cid]*entry{}
 }
@@ -92,8 +97,14 @@ func (c *compiled) prepare(m engine.ModuleData) {
 	c.release(e)
 }
 
-// close waits for compilations: they cannot be called off.
-func (c *compiled) close() { c.wg.Wait() }
+// close waits for compilations, which cannot be called off, and gives up what
+// modules hold outside the runtime.
+func (c *compiled) close() {
+	c.wg.Wait()
+	for _, e := range c.byID {
+		e.initial.close()
+	}
+}
 
 func (c *compiled) compile(e *entry, b []byte) {
 	c.slots <- struct{}{}
@@ -107,10 +118,14 @@ func (c *compiled) compile(e *entry, b []byte) {
 		return
 	}
 	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	e.code, e.err = c.rt.CompileModule(ctx, code)
+	im := image.Split(code)
+	if e.code, e.err = c.rt.CompileModule(ctx, im.Code); e.err == nil {
+		e.initial = newInitial(im, e.memory)
+	}
 }
 
-// metered returns what is compiled for a module that was admitted.
+// metered returns what is compiled for a module that was admitted, before its
+// initial state is taken out.
 func metered(b []byte) ([]byte, error) {
 	code, info, err := meter.Rewrite(capTables(b))
 	if err == nil && info.Stack > maxStaticStack {
@@ -120,6 +135,16 @@ func metered(b []byte) ([]byte, error) {
 		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
 	}
 	return code, nil
+}
+
+// drop gives up what a module takes that nobody uses.
+func (c *compiled) drop(e *entry) {
+	<-e.ready
+	if e.code != nil {
+		c.pool.drop(e)
+		e.code.Close(context.Background())
+		e.initial.close()
+	}
 }
 
 func (c *compiled) unidle(e *entry) {
@@ -150,9 +175,6 @@ func (c *compiled) release(e *entry) {
 	}
 	c.mu.Unlock()
 	for _, old := range drop {
-		<-old.ready
-		if old.code != nil {
-			old.code.Close(context.Background())
-		}
+		c.drop(old)
 	}
 }

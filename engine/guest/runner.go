@@ -12,7 +12,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
@@ -52,10 +51,12 @@ type Runner struct {
 // runtime is what a Runner needs once it runs something. A command that only
 // sends modules elsewhere never does.
 type runtime struct {
-	rt       wazero.Runtime
-	cache    wazero.CompilationCache
-	modules  compiled
-	memories memoryPool
+	rt      wazero.Runtime
+	cache   wazero.CompilationCache
+	config  wazero.ModuleConfig // of every instance
+	modules compiled
+	pool    pool
+	spaces  spaces
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -98,7 +99,9 @@ func (r *Runner) newRuntime() (*runtime, error) {
 		cfg = cfg.WithCompilationCache(cache)
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	t.modules.init(t.rt)
+	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+	t.modules.init(t.rt, &t.pool)
+	t.spaces.init()
 	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
@@ -107,8 +110,9 @@ func (r *Runner) newRuntime() (*runtime, error) {
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
+	t.pool.close()
 	err := t.rt.Close(ctx)
-	t.memories.close()
+	t.spaces.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx))
 	}
@@ -160,48 +164,46 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return why
 	}
 
-	begin = time.Now()
+	begin = begin.Add(report.Compile)
 	run := newRun(p)
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
-	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
-		p.Kill(engine.Limit(engine.Memory, "%s", bytesText(limit)))
-	}}
-	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
+	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
 		report.Fuel = run.count // of a start function
 		return reasonOf(err)
 	}
-	// Closing frees the memory; the context may be done by then.
+	ended := false
 	defer func() {
-		run.seen(meter.Counter(inst.ExportedGlobal(meter.Export).Get()))
-		report.MaxMemory, report.Fuel = mem.size, run.count
-		inst.Close(context.WithoutCancel(ctx))
+		run.seen(meter.Counter(inst.counter.Get()))
+		report.MaxMemory, report.Fuel = inst.mem.size, run.count
+		t.put(inst, ended)
 	}()
 	call, why := r.entry(ctx, p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
 		return why
 	}
-	begin = time.Now()
+	begin = begin.Add(report.Start)
 	p.Running()
 	err = call(ctx)
 	report.Run = time.Since(begin)
-	return reasonOf(err)
+	why = reasonOf(err)
+	ended = (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+	return why
 }
 
 // entry finds what to call: _start, or the named export of a library, whose
 // _initialize then runs first.
-func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) (func(context.Context) error, engine.Reason) {
+func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
 		name = "_start"
 	}
-	f := inst.ExportedFunction(name)
+	f := inst.exportedFunction(name)
 	if f == nil {
-		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst))
+		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
 	}
 	if name == "_start" {
 		if len(f.Definition().ParamTypes()) != 0 {
@@ -214,7 +216,7 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) 
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) error {
-		if init := inst.ExportedFunction("_initialize"); init != nil {
+		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
 			if _, err := init.Call(ctx); err != nil {
 				return err
 			}
