@@ -15,7 +15,7 @@ import (
 
 // MaxProcesses is how many guest processes one node holds at once; a spawn
 // beyond it ends with system_limit.
-const MaxProcesses = 10_000
+const MaxProcesses = 1 << 18
 
 // Config describes an engine. Node, Incarnation, Modules and Runner are needed.
 type Config struct {
@@ -25,6 +25,7 @@ type Config struct {
 	Owner       Origin       // user key of who runs the node: may do what RoleAdmin may
 	Modules     Modules      // may be set later by Engine.Use
 	Runner      Runner       // runs guests
+	Quota       Quota        // of each other origin
 	Log         *slog.Logger // nil discards
 }
 
@@ -53,6 +54,7 @@ type Engine struct {
 	draining bool
 	wg       sync.WaitGroup // processes and goroutines of services
 	workers  workers
+	quotas   quotas
 }
 
 // New returns an engine without sessions.
@@ -60,7 +62,7 @@ func New(c Config) *Engine {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{
+	e := &Engine{
 		node: c.Node, name: c.Name, inc: c.Incarnation, owner: c.Owner,
 		runner: c.Runner, modules: c.Modules, log: c.Log, started: time.Now(),
 		procs:    map[PID]*Process{},
@@ -69,6 +71,8 @@ func New(c Config) *Engine {
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
+	e.quotas.init(c)
+	return e
 }
 
 // Use sets how other nodes are reached and where modules come from. It is
@@ -236,8 +240,10 @@ func (e *Engine) create(sig *Signal) {
 	case e.procs[sig.To] != nil:
 		why = Reasonf(BadArg, "the pid is taken")
 	default:
-		e.procs[p.pid] = p
-		e.wg.Add(1)
+		if why = e.quotas.spawn(p.spec.Origin); why.Word == "" {
+			e.procs[p.pid] = p
+			e.wg.Add(1)
+		}
 	}
 	e.mu.Unlock()
 	if why.Word != "" {

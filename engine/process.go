@@ -30,6 +30,7 @@ type Process struct {
 	cancel     context.CancelCauseFunc
 	io         leaderIO
 	reductions atomic.Uint64
+	memory     uint64 // bytes of linear memory, of the goroutine that runs it
 
 	mu       sync.Mutex
 	state    State
@@ -182,6 +183,7 @@ func (p *Process) exit(r Reason, report *Report) {
 	e.mu.Lock()
 	delete(e.procs, p.pid)
 	e.mu.Unlock()
+	e.quotas.exit(p.spec.Origin, p.memory)
 	p.cancel(r)
 
 	p.mu.Lock()

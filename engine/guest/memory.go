@@ -80,7 +80,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 		}
 		return nil
 	}
-	if size > uint64(len(m.b)) && !m.move(size) {
+	if m.owner != nil && !m.owner.UseMemory(size) || size > uint64(len(m.b)) && !m.move(size) {
 		return nil
 	}
 	m.size = size

@@ -35,6 +35,10 @@ type pool struct {
 func (t *runtime) get(ctx context.Context, e *entry, p *engine.Process, limit uint64) (*instance, error) {
 	if i := t.pool.take(e); i != nil {
 		i.mem.owner, i.mem.limit = p, limit
+		if p != nil && !p.UseMemory(i.mem.size) {
+			t.put(i, true)
+			return nil, context.Cause(p.Context())
+		}
 		return i, nil
 	}
 	return t.newInstance(ctx, e, p, limit)
