@@ -20,8 +20,8 @@ const (
 // Check says whether a module can be admitted, without compiling it: it is a
 // core module, imports only what hosts of this version offer, its tables at the
 // start are of a sane size, and its memory at the start fits the limit in bytes;
-// 0 is DefaultMemory. It takes microseconds, so that a module is refused before
-// it is sent anywhere. The error is an
+// 0 is DefaultMemory. It takes 3 ms for a megabyte, so that a module is refused
+// before it is sent anywhere. The error is an
 // engine.Reason: module_invalid or memory. A module that passes may still be
 // refused by the compiler.
 func Check(b []byte, memoryLimit uint64) error {
@@ -38,12 +38,21 @@ func Check(b []byte, memoryLimit uint64) error {
 // admit checks all of a module that does not depend on the process that runs
 // it. It returns how many bytes of memory the module has from the start.
 func admit(b []byte) (memory uint64, err error) {
+	if len(b) > maxModule {
+		return 0, engine.Reasonf(engine.ModuleInvalid, "the module has %d bytes, the limit is %s: strip its debug information, or split it", len(b), bytesText(maxModule))
+	}
 	m, err := wasmfile.Parse(b)
 	if err == nil {
 		err = m.Missing(hostFunctions())
 	}
 	if err == nil {
 		err = checkMemory(m)
+	}
+	if err == nil {
+		err = checkSections(m)
+	}
+	if err == nil {
+		err = checkBodies(m, b)
 	}
 	if err == nil && m.Elements > maxElements {
 		err = fmt.Errorf("the module's tables have %d elements from the start, the limit is %d", m.Elements, maxElements)

@@ -110,7 +110,7 @@ func TestCompileErrorKept(t *testing.T) {
 	c, rt := newCompiled(t)
 	close(rt.hold)
 	bad := nothing(t)
-	bad[len(bad)-1] = 0xff // instead of end
+	bad[len(bad)-1] = opDrop // instead of end
 	m := moduleData(t, bad)
 	var first error
 	for range 3 {
