@@ -145,7 +145,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	code, release, err := t.modules.get(p.Context(), m)
+	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer release()
