@@ -27,6 +27,8 @@ var forbidden = []struct {
 	{"engine/guest", module + "/hostfuncs", "what guests may call is handed in: guest.HostModules; only its list, abi, is data"},
 	{"engine/guest/wasmfile", module + "/engine", "reading a module is of use to everyone: it needs no process model"},
 	{"engine/guest/wasmfile", "github.com/tetratelabs/wazero/...", "reading a module needs no compiler"},
+	{"engine/guest/codecache", module + "/engine", "files with a MAC need no process model"},
+	{"engine/guest/codecache", "github.com/tetratelabs/wazero/...", "what the code is does not matter to its keeper"},
 	{"modstore", module + "/engine/...", "the store knows blocks, not processes"},
 	{"modstore", "github.com/libp2p/go-libp2p", "the store has no network; p2p moves blocks"},
 	{"modstore", "github.com/libp2p/go-libp2p/p2p/...", "the store has no network; p2p moves blocks"},

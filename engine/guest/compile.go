@@ -14,6 +14,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/codecache"
 )
 
 const (
@@ -29,6 +30,7 @@ const (
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
+	disk  *codecache.Cache // nil: none
 	slots *compileSlots
 	limit time.Duration // maxCompile, but in tests
 
@@ -52,8 +54,8 @@ type entry struct {
 	err    error
 }
 
-func (c *compiled) init(rt wazero.Runtime) {
-	c.rt = rt
+func (c *compiled) init(rt wazero.Runtime, disk *codecache.Cache) {
+	c.rt, c.disk = rt, disk
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, goruntime.GOMAXPROCS(0)))
 	c.limit = maxCompile
@@ -134,14 +136,26 @@ func (c *compiled) compile(e *entry, b []byte) {
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
 	})
 	defer late.Stop()
-	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	code, err := c.rt.CompileModule(ctx, capTables(b))
+	code, err := c.compileModule(e.id, capTables(b))
 	if err != nil {
 		err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
 	}
 	if !c.done(e, memory, code, err) && code != nil {
 		code.Close(context.Background())
 	}
+}
+
+// compileModule compiles, or finds on disk what was compiled before.
+func (c *compiled) compileModule(id cid.Cid, b []byte) (code wazero.CompiledModule, err error) {
+	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
+	if c.disk == nil {
+		return c.rt.CompileModule(ctx, b)
+	}
+	_, err = c.disk.Compile(id.KeyString(), func() error {
+		code, err = c.rt.CompileModule(ctx, b)
+		return err
+	})
+	return code, err
 }
 
 // done says how the compilation of e ended, unless that was said before.

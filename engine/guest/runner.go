@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/codecache"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -35,8 +36,9 @@ type HostModules interface {
 
 // Config describes a Runner.
 type Config struct {
-	Host     HostModules // needed
-	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Host     HostModules  // needed
+	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Log      *slog.Logger // nil discards
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
@@ -52,15 +54,20 @@ type Runner struct {
 // sends modules elsewhere never does.
 type runtime struct {
 	rt       wazero.Runtime
-	cache    wazero.CompilationCache
+	cache    wazero.CompilationCache // nil: in memory only, as is disk
+	disk     *codecache.Cache
 	modules  compiled
 	memories memoryPool
 }
 
 var _ engine.Runner = (*Runner)(nil)
 
-// New makes a Runner. An unusable CacheDir shows when the first module runs.
+// New makes a Runner. An unusable CacheDir is logged when the first module runs;
+// compiled modules are then kept in memory only.
 func New(c Config) *Runner {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Runner{cfg: c}
 }
 
@@ -86,18 +93,16 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
-		}
-		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		disk, cache, err := openCodeCache(dir, r.cfg.Log)
 		if err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
+			r.cfg.Log.Warn("compiled modules are kept in memory only: the cache cannot be opened", "dir", dir, "err", err)
+		} else {
+			t.cache, t.disk = cache, disk
+			cfg = cfg.WithCompilationCache(cache)
 		}
-		t.cache = cache
-		cfg = cfg.WithCompilationCache(cache)
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	t.modules.init(t.rt)
+	t.modules.init(t.rt, t.disk)
 	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
@@ -109,7 +114,7 @@ func (t *runtime) close(ctx context.Context) error {
 	err := t.rt.Close(ctx)
 	t.memories.close()
 	if t.cache != nil {
-		err = errors.Join(err, t.cache.Close(ctx))
+		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
 	}
 	return err
 }
