@@ -31,6 +31,8 @@ var forbidden = []struct {
 	{"engine/guest/image", "github.com/tetratelabs/wazero/...", "a pass over bytes needs no compiler"},
 	{"engine/guest/meter", module + "/engine", "counting is a matter of bytes: it needs no process model"},
 	{"engine/guest/meter", "github.com/tetratelabs/wazero/...", "the rewritten module is for any compiler"},
+	{"engine/guest/codecache", module + "/engine", "files with a MAC need no process model"},
+	{"engine/guest/codecache", "github.com/tetratelabs/wazero/...", "what the code is does not matter to its keeper"},
 	{"modstore", module + "/engine/...", "the store knows blocks, not processes"},
 	{"modstore", "github.com/libp2p/go-libp2p", "the store has no network; p2p moves blocks"},
 	{"modstore", "github.com/libp2p/go-libp2p/p2p/...", "the store has no network; p2p moves blocks"},

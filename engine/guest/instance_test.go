@@ -47,7 +47,7 @@ func (t *runtime) compiled(tt *testing.T, sections string) *entry {
 	if err != nil {
 		tt.Fatal(err)
 	}
-	e, release, err := t.modules.get(context.Background(), moduleData(tt, b))
+	e, release, err := t.modules.get(context.Background(), moduleData(tt, b), engine.Origin{})
 	if err != nil {
 		tt.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/codecache"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
@@ -35,8 +36,9 @@ type HostModules interface {
 
 // Config describes a Runner.
 type Config struct {
-	Host     HostModules // needed
-	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Host     HostModules  // needed
+	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Log      *slog.Logger // nil discards
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
@@ -52,7 +54,8 @@ type Runner struct {
 // sends modules elsewhere never does.
 type runtime struct {
 	rt      wazero.Runtime
-	cache   wazero.CompilationCache
+	cache   wazero.CompilationCache // nil: in memory only, as is disk
+	disk    *codecache.Cache
 	config  wazero.ModuleConfig // of every instance
 	modules compiled
 	pool    pool
@@ -61,8 +64,12 @@ type runtime struct {
 
 var _ engine.Runner = (*Runner)(nil)
 
-// New makes a Runner. An unusable CacheDir shows when the first module runs.
+// New makes a Runner. An unusable CacheDir is logged when the first module runs;
+// compiled modules are then kept in memory only.
 func New(c Config) *Runner {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Runner{cfg: c}
 }
 
@@ -88,19 +95,17 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
-		}
-		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		disk, cache, err := openCodeCache(dir, r.cfg.Log)
 		if err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
+			r.cfg.Log.Warn("compiled modules are kept in memory only: the cache cannot be opened", "dir", dir, "err", err)
+		} else {
+			t.cache, t.disk = cache, disk
+			cfg = cfg.WithCompilationCache(cache)
 		}
-		t.cache = cache
-		cfg = cfg.WithCompilationCache(cache)
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
-	t.modules.init(t.rt, &t.pool)
+	t.modules.init(t.rt, &t.pool, t.disk)
 	t.spaces.init()
 	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
@@ -114,7 +119,7 @@ func (t *runtime) close(ctx context.Context) error {
 	err := t.rt.Close(ctx)
 	t.spaces.close()
 	if t.cache != nil {
-		err = errors.Join(err, t.cache.Close(ctx))
+		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
 	}
 	return err
 }
@@ -150,11 +155,13 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	code, release, err := t.modules.get(p.Context(), m)
+	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer release()
-		err = fits(code.memory, limit)
+		if err = code.granted(p.Spec()); err == nil {
+			err = fits(code.memory, limit)
+		}
 	}
 	if err != nil {
 		var why engine.Reason
