@@ -30,6 +30,7 @@ type Process struct {
 	done       chan struct{} // closed when it is gone from the engine
 	io         leaderIO
 	reductions atomic.Uint64
+	turn       Turn // nil: there is no need to take any
 
 	mu       sync.Mutex
 	state    State

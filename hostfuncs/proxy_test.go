@@ -44,6 +44,8 @@ var _ process = (*fakeProcess)(nil)
 
 func (p *fakeProcess) Context() context.Context { return p.ctx }
 func (p *fakeProcess) Spec() *engine.Spec       { return p.spec }
+func (p *fakeProcess) Pause()                   {}
+func (p *fakeProcess) Resume()                  {}
 
 // hang waits for the kill.
 func (p *fakeProcess) hang() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -38,11 +40,17 @@ type HostModules interface {
 type Config struct {
 	Host     HostModules // needed
 	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+
+	// Slots is how many guests run at once, the others take turns. 0 is
+	// GOMAXPROCS, which is one or two too many for a program with a network: Go
+	// looks at it only when a processor has nothing else to do.
+	Slots int
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
 type Runner struct {
-	cfg Config
+	cfg   Config
+	slots *slots.Slots
 
 	mu      sync.Mutex
 	closed  bool
@@ -62,7 +70,10 @@ var _ engine.Runner = (*Runner)(nil)
 
 // New makes a Runner. An unusable CacheDir shows when the first module runs.
 func New(c Config) *Runner {
-	return &Runner{cfg: c}
+	if c.Slots == 0 {
+		c.Slots = goruntime.GOMAXPROCS(0)
+	}
+	return &Runner{cfg: c, slots: slots.New(c.Slots)}
 }
 
 // start returns the runtime, which the first call makes.
@@ -161,7 +172,12 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	}
 
 	begin = time.Now()
-	run := newRun(p)
+	run := newRun(p, r.slots)
+	p.SetTurn(&run.turn)
+	if !run.turn.Enter() {
+		return reasonOf(context.Cause(p.Context()))
+	}
+	defer run.turn.Leave()
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
 	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
@@ -187,6 +203,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	begin = time.Now()
 	p.Running()
 	err = call(ctx)
+	run.turn.Leave()
 	report.Run = time.Since(begin)
 	return reasonOf(err)
 }
