@@ -41,9 +41,10 @@ type Config struct {
 	Host     HostModules // needed
 	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
 
-	// Slots is how many guests run at once, the others take turns. 0 is
-	// GOMAXPROCS, which is one or two too many for a program with a network: Go
-	// looks at it only when a processor has nothing else to do.
+	// Slots is how many guests run at once, the others take turns; package
+	// slots tells what else. 0 is GOMAXPROCS, which is two too many for a
+	// program with a network: Go looks at that only when a processor has nothing
+	// else to do.
 	Slots int
 }
 
