@@ -12,8 +12,8 @@ const (
 	slice = time.Millisecond
 	// bonus is how far below the least virtual time a guest begins or wakes up.
 	bonus = slice
-	// birth is what a guest that begins costs the common account: about what a
-	// short process takes.
+	// birth is what a guest that begins costs the common account, until it is
+	// known how long it held its first slot.
 	birth = slice / 4
 	// short is how long a guest may hold the extra slot, and how long it may
 	// compute before it has to let other threads go first: most processes end
@@ -108,6 +108,10 @@ func (s *Slots) hold(t *Turn, now time.Duration, extra bool) {
 func (s *Slots) release(t *Turn, now time.Duration) {
 	t.charge(now)
 	s.least(now) // t may be the only one
+	if t.fresh {
+		t.fresh = false
+		s.births += t.used - t.born - birth
+	}
 	t.held = false
 	last := len(s.running) - 1
 	for i, r := range s.running {

@@ -25,6 +25,8 @@ type Turn struct {
 	extra  bool          // its slot is the extra one
 	since  time.Duration // when it got its slot
 	used   time.Duration // its virtual time until then
+	born   time.Duration // its virtual time at first
+	fresh  bool          // it has not given up a slot yet
 	ahead  bool          // in the queue: it has just begun or woken up
 	index  int           // in the queue
 	number uint64        // breaks ties in the queue
@@ -43,6 +45,7 @@ func (t *Turn) Enter() bool {
 	least := s.least(now)
 	s.births = min(max(s.births, least-bonus), least+slice)
 	t.used = s.births
+	t.born, t.fresh = t.used, true
 	s.births += birth
 	held := s.start(t, now)
 	s.mu.Unlock()
