@@ -117,14 +117,28 @@ func (p *Process) waitLink() error {
 		if busy == nil {
 			return p.check()
 		}
+		if err := p.await(busy); err != nil {
+			return err
+		}
 		select {
-		case <-busy:
-		case <-p.ctx.Done():
-			return p.check()
 		case <-p.io.goneChan():
 			return ErrLeaderGone
+		default:
 		}
 	}
+}
+
+// await returns when c has something or the leader is gone. Other guests run
+// meanwhile. The error is why the process must not go on.
+func (p *Process) await(c <-chan struct{}) error {
+	p.Pause()
+	select {
+	case <-c:
+	case <-p.io.goneChan():
+	case <-p.ctx.Done():
+	}
+	p.Resume()
+	return p.check()
 }
 
 // check returns why the process must not go on, or nil.
@@ -156,11 +170,8 @@ func (p *Process) takeCredit(n int) (int, error) {
 			l.more = make(chan struct{}, 1)
 		}
 		l.mu.Unlock()
-		select {
-		case <-l.more:
-		case <-l.goneChan():
-		case <-p.ctx.Done():
-			return 0, p.check()
+		if err := p.await(l.more); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -196,11 +207,8 @@ func (p *Process) Read(b []byte, block bool) (int, error) {
 		case !block:
 			return 0, ErrWouldBlock
 		}
-		select {
-		case <-ready:
-		case <-l.goneChan():
-		case <-p.ctx.Done():
-			return 0, p.check()
+		if err := p.await(ready); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -238,6 +246,14 @@ func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
 	replies := make([]*FileReply, 0, len(reqs))
 	waits := make([]chan *FileReply, 0, len(reqs))
 	wait := func() error {
+		select {
+		case r := <-waits[len(replies)]:
+			replies = append(replies, r)
+			return nil
+		default:
+		}
+		p.Pause()
+		defer p.Resume()
 		select {
 		case r := <-waits[len(replies)]:
 			replies = append(replies, r)

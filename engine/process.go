@@ -31,6 +31,7 @@ type Process struct {
 	io         leaderIO
 	reductions atomic.Uint64
 	memory     uint64 // bytes of linear memory, of the goroutine that runs it
+	turn       Turn   // nil: there is no need to take any
 
 	mu       sync.Mutex
 	state    State

@@ -70,6 +70,8 @@ type process interface {
 	Read(b []byte, block bool) (int, error)
 	Readable() <-chan struct{}
 	File(reqs ...*engine.FileRequest) ([]*engine.FileReply, error)
+	Pause()
+	Resume()
 }
 
 var _ process = (*engine.Process)(nil)
@@ -155,13 +157,25 @@ func (g *guest) live() {
 const exitKilled = 137
 
 // wait returns when c or t has something, nil for neither, or unwinds the guest.
+// Other guests run meanwhile.
 func (g *guest) wait(c <-chan struct{}, t <-chan time.Time) {
+	select {
+	case <-c:
+		return
+	case <-t:
+		return
+	case <-g.done:
+		g.live()
+	default:
+	}
+	g.p.Pause()
 	select {
 	case <-c:
 	case <-t:
 	case <-g.done:
-		g.live()
 	}
+	g.p.Resume()
+	g.live()
 }
 
 // files has the leader carry out requests and returns the replies in order.

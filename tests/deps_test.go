@@ -25,6 +25,8 @@ var forbidden = []struct {
 	{"engine", module + "/p2p/...", "the network calls the engine, never the other way"},
 	{"engine/guest", "github.com/libp2p/go-libp2p/...", "running a module needs no network"},
 	{"engine/guest", module + "/hostfuncs", "what guests may call is handed in: guest.HostModules; only its list, abi, is data"},
+	{"engine/guest/slots", module + "/engine", "taking turns needs no process model"},
+	{"engine/guest/slots", "github.com/tetratelabs/wazero/...", "taking turns needs no compiler"},
 	{"engine/guest/wasmfile", module + "/engine", "reading a module is of use to everyone: it needs no process model"},
 	{"engine/guest/wasmfile", "github.com/tetratelabs/wazero/...", "reading a module needs no compiler"},
 	{"engine/guest/image", module + "/engine", "a pass over bytes needs no process model"},

@@ -12,7 +12,7 @@
 //	entry ── pool.take / newInstance ──▶ instance ── run ── reset ──▶ pool
 //	spaces: slots for small memories, reservations for large ones
 //
-// A guest is stopped through wazero's WithCloseOnContextDone. It slows guests
-// several times and misses loops made of calls alone; the metering pass takes
-// its place behind the same Runner.
+// A module is rewritten so that it counts what it does (package meter). From
+// time to time the count brings a guest to its host: there it ends if it is to,
+// and gives way to others (package slots).
 package guest

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
 const (
@@ -40,6 +41,7 @@ const (
 type run struct {
 	context.Context
 	p     *engine.Process
+	turn  slots.Turn
 	stack uint64 // bytes
 	limit uint64 // reductions
 	given uint64 // of them, so far
@@ -51,8 +53,8 @@ type run struct {
 
 type runKey struct{}
 
-func newRun(p *engine.Process) *run {
-	r := &run{Context: p.Context(), p: p, limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
+func newRun(p *engine.Process, s *slots.Slots) *run {
+	r := &run{Context: p.Context(), p: p, turn: s.Turn(p.Context().Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
 	if r.stack == 0 {
 		r.stack = DefaultStack
 	}
@@ -88,7 +90,6 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 	if now.Sub(r.since) > longSlice {
 		r.slice = max(minSlice, r.slice/8)
 	}
-	r.since = now
 	for c.Left() < 0 {
 		more := min(r.slice, r.limit-r.given)
 		if more == 0 {
@@ -99,9 +100,11 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 		c = c.Add(int32(more), 0)
 	}
 	r.seen(c)
+	r.turn.Yield()
 	if r.p.Context().Err() != nil {
 		panic(sys.NewExitError(exitKilled))
 	}
+	r.since = time.Now()
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/codecache"
 	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -39,11 +41,18 @@ type Config struct {
 	Host     HostModules  // needed
 	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
 	Log      *slog.Logger // nil discards
+
+	// Slots is how many guests run at once, the others take turns; package
+	// slots tells what else. 0 is GOMAXPROCS, which is two too many for a
+	// program with a network: Go looks at that only when a processor has nothing
+	// else to do.
+	Slots int
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
 type Runner struct {
-	cfg Config
+	cfg   Config
+	slots *slots.Slots
 
 	mu      sync.Mutex
 	closed  bool
@@ -70,7 +79,10 @@ func New(c Config) *Runner {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{cfg: c}
+	if c.Slots == 0 {
+		c.Slots = goruntime.GOMAXPROCS(0)
+	}
+	return &Runner{cfg: c, slots: slots.New(c.Slots)}
 }
 
 // start returns the runtime, which the first call makes.
@@ -172,7 +184,12 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	}
 
 	begin = begin.Add(report.Compile)
-	run := newRun(p)
+	run := newRun(p, r.slots)
+	p.SetTurn(&run.turn)
+	if !run.turn.Enter() {
+		return reasonOf(context.Cause(p.Context()))
+	}
+	defer run.turn.Leave()
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
 	inst, err := t.get(ctx, code, p, limit)
@@ -194,6 +211,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	begin = begin.Add(report.Start)
 	p.Running()
 	err = call(ctx)
+	run.turn.Leave()
 	report.Run = time.Since(begin)
 	why = reasonOf(err)
 	ended = (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil

@@ -37,8 +37,12 @@ func (n *node) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]
 }
 
 func newNode(b testing.TB) *node {
+	return newNodeOf(b, guest.Config{Host: hostfuncs.New()})
+}
+
+func newNodeOf(b testing.TB, c guest.Config) *node {
 	n := &node{mods: map[cid.Cid][]byte{}}
-	runner := guest.New(guest.Config{Host: hostfuncs.New()})
+	runner := guest.New(c)
 	n.Engine = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n, Runner: runner})
 	b.Cleanup(func() {
 		n.Close()
