@@ -21,13 +21,18 @@ const spawnReads = "0061736d01000000010c0260047f7f7f7f017f6000000222011677617369
 
 // BenchmarkBlocked is the memory of a process that waits in a host function:
 // on the heap, in stacks of goroutines, and of the whole program, with its
-// guest's memory.
+// guest's memory. WNODE_COUNT says how many there are at once.
 func BenchmarkBlocked(b *testing.B) {
 	module, err := hex.DecodeString(spawnReads)
 	if err != nil {
 		b.Fatal(err)
 	}
-	const count = 5000
+	count := 5000
+	if s := os.Getenv("WNODE_COUNT"); s != "" {
+		if count, err = strconv.Atoi(s); err != nil {
+			b.Fatal(err)
+		}
+	}
 	for b.Loop() {
 		n := newSpawnNode(b, module)
 		n.run(b, 1, 1) // compiled
@@ -49,9 +54,9 @@ func BenchmarkBlocked(b *testing.B) {
 			pids = append(pids, <-reads)
 		}
 		heap2, stack2, rss2 := memoryUse(b)
-		b.ReportMetric(float64(heap2-heap)/count, "heap-B/process")
-		b.ReportMetric(float64(stack2-stack)/count, "stack-B/process")
-		b.ReportMetric(float64(rss2-rss)/count, "rss-B/process")
+		b.ReportMetric(float64(heap2-heap)/float64(count), "heap-B/process")
+		b.ReportMetric(float64(stack2-stack)/float64(count), "stack-B/process")
+		b.ReportMetric(float64(rss2-rss)/float64(count), "rss-B/process")
 		for _, pid := range pids {
 			leader.Send(pid, &engine.Signal{Kind: engine.KindInputData})
 			<-n.down
