@@ -23,6 +23,7 @@ const maxIdle = 64 << 20
 type compiled struct {
 	rt    wazero.Runtime
 	pool  *pool
+	snaps *snapshots
 	slots chan struct{} // compilations at once
 
 	wg sync.WaitGroup
@@ -41,13 +42,15 @@ type entry struct {
 	memory  uint64 // bytes of memory from the start
 	code    wazero.CompiledModule
 	initial *initial
+	library library
 	err     error
 
-	idle []*instance // of the pool, whose lock guards it; longest idle first
+	idle  []*instance // of the pool, whose lock guards it; longest idle first
+	unfit string      // why there are no snapshots of it; their lock guards it
 }
 
-func (c *compiled) init(rt wazero.Runtime, p *pool) {
-	c.rt, c.pool = rt, p
+func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots) {
+	c.rt, c.pool, c.snaps = rt, p, s
 	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 	c.byID = map[cid.Cid]*entry{}
 }
@@ -121,6 +124,7 @@ func (c *compiled) compile(e *entry, b []byte) {
 	im := image.Split(code)
 	if e.code, e.err = c.rt.CompileModule(ctx, im.Code); e.err == nil {
 		e.initial = newInitial(im, e.memory)
+		e.library = newLibrary(b, e.code)
 	}
 }
 
@@ -141,6 +145,7 @@ func metered(b []byte) ([]byte, error) {
 func (c *compiled) drop(e *entry) {
 	<-e.ready
 	if e.code != nil {
+		c.snaps.drop(e)
 		c.pool.drop(e)
 		e.code.Close(context.Background())
 		e.initial.close()

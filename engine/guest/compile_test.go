@@ -32,7 +32,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	ctx := context.Background()
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
-	c.init(rt, &pool{})
+	c.init(rt, &pool{}, &snapshots{})
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {

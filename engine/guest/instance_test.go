@@ -14,6 +14,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/image"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
 // noHost offers no host functions.
@@ -23,6 +24,10 @@ func (noHost) Instantiate(context.Context, wazero.Runtime) error { return nil }
 
 func (noHost) Enter(ctx context.Context, _ *engine.Process) (context.Context, func()) {
 	return ctx, func() {}
+}
+
+func (noHost) EnterInit(ctx context.Context, _ *engine.Process) (context.Context, func() abi.Init) {
+	return ctx, func() abi.Init { return abi.Init{} }
 }
 
 func newTestRuntime(t *testing.T) *runtime {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -31,6 +32,10 @@ type HostModules interface {
 	// Enter returns the context that all host calls of one run of p get, and a
 	// function that releases what the run held.
 	Enter(ctx context.Context, p *engine.Process) (context.Context, func())
+	// EnterInit is as Enter, for a run of a library's _initialize whose outcome
+	// other processes will use too: it unwinds the guest, with an exit code, before
+	// it does more than look. The function, called once, says what it looked at.
+	EnterInit(ctx context.Context, p *engine.Process) (context.Context, func() abi.Init)
 }
 
 // Config describes a Runner.
@@ -57,6 +62,7 @@ type runtime struct {
 	modules compiled
 	pool    pool
 	spaces  spaces
+	snaps   snapshots
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -100,7 +106,8 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
-	t.modules.init(t.rt, &t.pool)
+	t.snaps.init(&t.pool)
+	t.modules.init(t.rt, &t.pool, &t.snaps)
 	t.spaces.init()
 	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
@@ -111,6 +118,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
 	t.pool.close()
+	t.snaps.close()
 	err := t.rt.Close(ctx)
 	t.spaces.close()
 	if t.cache != nil {
@@ -168,6 +176,11 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	run := newRun(p)
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
+	code, unused, err := t.begin(r.cfg.Host, code, run, limit, report)
+	if err != nil {
+		return reasonOf(err)
+	}
+	defer unused()
 	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
 		report.Fuel = run.count // of a start function
@@ -193,8 +206,8 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	return why
 }
 
-// entry finds what to call: _start, or the named export of a library, whose
-// _initialize then runs first.
+// entry finds what to call: _start, or the named export of a library, which is
+// initialized first.
 func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
@@ -216,10 +229,8 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) error {
-		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
-			if _, err := init.Call(ctx); err != nil {
-				return err
-			}
+		if err := inst.ready(ctx, spec.Seed); err != nil {
+			return err
 		}
 		results, err := f.Call(ctx, args...)
 		if err == nil && len(results) > 0 {
