@@ -22,7 +22,22 @@ func (h *Host) enterInit(ctx context.Context, p process) (context.Context, func(
 	g, leave := h.enter(ctx, p)
 	init := &abi.Init{}
 	g.init = init
-	return g, func() abi.Init { leave(); return *init }
+	return g, func() abi.Init {
+		for i := range init.StreamFlags {
+			init.StreamFlags[i] = g.fds.streams[i].flags
+		}
+		leave()
+		return *init
+	}
+}
+
+// Initialized puts what a run of _initialize left at the host into a run that
+// begins with its outcome. ctx is of Enter, and the guest has not run yet.
+func (h *Host) Initialized(ctx context.Context, did abi.Init) {
+	g := ctx.Value(guestKey{}).(*guest)
+	for i, flags := range did.StreamFlags {
+		g.fds.streams[i].flags = flags
+	}
 }
 
 // watched returns the function with a look at it first, in a run of EnterInit.

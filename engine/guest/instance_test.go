@@ -30,6 +30,8 @@ func (noHost) EnterInit(ctx context.Context, _ *engine.Process) (context.Context
 	return ctx, func() abi.Init { return abi.Init{} }
 }
 
+func (noHost) Initialized(context.Context, abi.Init) {}
+
 func newTestRuntime(t *testing.T) *runtime {
 	t.Helper()
 	r := New(Config{Host: noHost{}})

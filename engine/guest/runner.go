@@ -36,6 +36,9 @@ type HostModules interface {
 	// other processes will use too: it unwinds the guest, with an exit code, before
 	// it does more than look. The function, called once, says what it looked at.
 	EnterInit(ctx context.Context, p *engine.Process) (context.Context, func() abi.Init)
+	// Initialized makes a run, whose context Enter returned, begin with what a run
+	// of EnterInit left at the host.
+	Initialized(ctx context.Context, did abi.Init)
 }
 
 // Config describes a Runner.
@@ -176,7 +179,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	run := newRun(p)
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
-	code, unused, err := t.begin(r.cfg.Host, code, run, limit, report)
+	code, unused, err := t.begin(ctx, r.cfg.Host, code, run, limit, report)
 	if err != nil {
 		return reasonOf(err)
 	}

@@ -42,7 +42,7 @@ func viewOf(e *entry, s *engine.Spec) view {
 type snapshot struct {
 	view   view
 	entry  *entry
-	looks  abi.Looks
+	did    abi.Init
 	fuel   uint64 // reductions that _initialize took
 	buffer uint32 // of abi.RestoredBuffer
 	bytes  uint64
@@ -54,8 +54,8 @@ type snapshot struct {
 // suits reports that a process would get the same from its own _initialize.
 func (s *snapshot) suits(spec *engine.Spec, r *run, memory uint64) bool {
 	return s.fuel <= r.limit && s.entry.memory <= memory &&
-		(len(spec.Env) == 0 || s.looks&abi.LooksEnv == 0) &&
-		(len(spec.Mounts) == 0 || s.looks&abi.LooksMounts == 0)
+		(len(spec.Env) == 0 || s.did.Looks&abi.LooksEnv == 0) &&
+		(len(spec.Mounts) == 0 || s.did.Looks&abi.LooksMounts == 0)
 }
 
 // snapshots keeps them by view. It is safe for concurrent use.
@@ -168,8 +168,8 @@ func (s *snapshots) close() {
 // begin returns what the process of r begins with, the module's own entry or one
 // that a snapshot made, and a function to call when its instance has been put
 // back. It takes the snapshot if this is the first process that could have used
-// it. An error is why the process ends.
-func (t *runtime) begin(host HostModules, e *entry, r *run, memory uint64, report *engine.Report) (*entry, func(), error) {
+// it. ctx is that of the run; an error is why the process ends.
+func (t *runtime) begin(ctx context.Context, host HostModules, e *entry, r *run, memory uint64, report *engine.Report) (*entry, func(), error) {
 	spec := r.p.Spec()
 	own := func() {}
 	if !e.library.init || e.library.wrong != "" || !e.initial.resettable || spec.Entry == "" || spec.Entry == "_start" ||
@@ -198,6 +198,7 @@ func (t *runtime) begin(host HostModules, e *entry, r *run, memory uint64, repor
 		t.snaps.release(x)
 		return e, own, nil
 	}
+	host.Initialized(ctx, x.did)
 	r.given = x.fuel // as if it had run it, and used up its last slice
 	r.seen(0)
 	return x.entry, func() { t.snaps.release(x) }, nil
@@ -244,7 +245,7 @@ func (t *runtime) take(host HostModules, v view, p *engine.Process, memory uint6
 		return nil, unfit, nil
 	}
 	inst.counter.(api.MutableGlobal).Set(0)
-	x = &snapshot{view: v, looks: did.Looks, fuel: r.count, buffer: buffer, users: 1}
+	x = &snapshot{view: v, did: did, fuel: r.count, buffer: buffer, users: 1}
 	im := inst.capture()
 	x.entry = &entry{
 		id: v.of.id, size: v.of.size, ready: v.of.ready, memory: inst.mem.size, code: v.of.code,

@@ -15,7 +15,8 @@ const (
 
 // LooksOf says what a call of a function of the host looks at. It is false for
 // one that may do more than look: wait, or change something, at the host or in
-// what later calls find there.
+// what later calls find there. The one change that is allowed is that of the
+// flags of streams, as Go makes all of them non-blocking: [Init] keeps them.
 func LooksOf(module, name string) (Looks, bool) {
 	if module != WASI {
 		return 0, false
@@ -31,7 +32,7 @@ func LooksOf(module, name string) (Looks, bool) {
 		return LooksEnv, true
 	case "fd_prestat_get", "fd_prestat_dir_name":
 		return LooksMounts, true
-	case "fd_fdstat_get": // of a stream or of a mount: nothing else is open at first
+	case "fd_fdstat_get", "fd_fdstat_set_flags": // of a stream or of a mount: nothing else is open at first
 		return LooksMounts | LooksTerminal, true
 	case "sched_yield":
 		return 0, true
@@ -41,6 +42,7 @@ func LooksOf(module, name string) (Looks, bool) {
 
 // Init is what the _initialize of a library did at its host.
 type Init struct {
+	StreamFlags [3]uint16 // that it left the standard streams with, of Fd*
 	Looks       Looks
 	RandomCalls int    // of random_get
 	RandomBytes uint64 // that these asked for
