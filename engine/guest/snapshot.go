@@ -71,8 +71,9 @@ type snapshots struct {
 func (s *snapshots) init(p *pool) { s.pool, s.byView = p, map[view]*snapshot{} }
 
 // use returns the snapshot of a view with one user more, or nil; then take says
-// that the caller may make one, and tells by kept or dropped how that went.
-func (s *snapshots) use(v view, mayTake bool) (x *snapshot, take bool) {
+// that the caller, who may, is to make one, and tell by kept or dropped how that
+// went.
+func (s *snapshots) use(v view, mayTake func() bool) (x *snapshot, take bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v.of.unfit != "" {
@@ -82,7 +83,7 @@ func (s *snapshots) use(v view, mayTake bool) (x *snapshot, take bool) {
 	if x != nil {
 		x.users++
 		s.order.MoveToBack(x.at)
-	} else if take = mayTake && !known; take {
+	} else if take = !known && mayTake(); take {
 		s.byView[v] = nil
 	}
 	return x, take
@@ -178,7 +179,9 @@ func (t *runtime) begin(ctx context.Context, host HostModules, e *entry, r *run,
 	}
 	v := viewOf(e, spec)
 	// One that was taken with a larger stack would be of no use to others.
-	x, take := t.snaps.use(v, len(spec.Env) == 0 && len(spec.Mounts) == 0 && r.stack == DefaultStack && callable(e, spec))
+	x, take := t.snaps.use(v, func() bool {
+		return len(spec.Env) == 0 && len(spec.Mounts) == 0 && r.stack == DefaultStack && callable(e, spec)
+	})
 	if take {
 		var unfit string
 		var err error
