@@ -42,7 +42,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	return c, rt
 }
 
-func moduleData(t *testing.T, b []byte) engine.ModuleData {
+func moduleData(t testing.TB, b []byte) engine.ModuleData {
 	t.Helper()
 	h, err := multihash.Sum(b, multihash.SHA2_256, -1)
 	if err != nil {

@@ -32,7 +32,7 @@ func (noHost) EnterInit(ctx context.Context, _ *engine.Process) (context.Context
 
 func (noHost) Initialized(context.Context, abi.Init) {}
 
-func newTestRuntime(t *testing.T) *runtime {
+func newTestRuntime(t testing.TB) *runtime {
 	t.Helper()
 	r := New(Config{Host: noHost{}})
 	rt, err := r.start()
@@ -48,7 +48,7 @@ func newTestRuntime(t *testing.T) *runtime {
 }
 
 // compiled returns the entry of a module, whose sections are in hex.
-func (t *runtime) compiled(tt *testing.T, sections string) *entry {
+func (t *runtime) compiled(tt testing.TB, sections string) *entry {
 	tt.Helper()
 	b, err := hex.DecodeString("0061736d01000000" + sections)
 	if err != nil {
@@ -62,7 +62,7 @@ func (t *runtime) compiled(tt *testing.T, sections string) *entry {
 	return e
 }
 
-func (t *runtime) instance(tt *testing.T, e *entry) *instance {
+func (t *runtime) instance(tt testing.TB, e *entry) *instance {
 	tt.Helper()
 	i, err := t.get(context.Background(), e, nil, DefaultMemory)
 	if err != nil {

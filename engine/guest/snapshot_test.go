@@ -15,10 +15,11 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("many"), 60_000), uint32(3), uint8(20), uint64(1<<63))
 	f.Add([]byte{}, uint32(0), uint8(0), uint64(0))
 	f.Add([]byte{1}, uint32(1<<20-1), uint8(15), uint64(7))
+	rt := newTestRuntime(f)
+	// A page of memory and data, and a global: what the meter adds.
+	e := rt.compiled(f, module(onePage, dataAt(40000)))
+	other := bytes.Repeat([]byte{0xee}, 64*pageSize)
 	f.Fuzz(func(t *testing.T, data []byte, at uint32, grow uint8, global uint64) {
-		rt := newTestRuntime(t)
-		// A page of memory and data, and a global: what the meter adds.
-		e := rt.compiled(t, module(onePage, dataAt(40000)))
 		i := rt.instance(t, e)
 		if grow %= 32; grow > 0 {
 			if _, ok := i.mod.Memory().Grow(uint32(grow)); !ok {
@@ -52,9 +53,7 @@ func FuzzSnapshot(f *testing.F) {
 			if _, ok := i.mod.Memory().Grow(uint32(grow) + 1); !ok {
 				t.Fatal("the memory does not grow")
 			}
-			for n := range i.mem.b[:i.mem.size] {
-				i.mem.b[n] ^= 0xff
-			}
+			copy(i.mem.b[:i.mem.size], other)
 			rt.put(i, true)
 			if i = rt.instance(t, x.entry); len(i.globals) == 0 {
 				t.Fatal("no globals")

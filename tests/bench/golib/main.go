@@ -5,8 +5,8 @@
 package main
 
 import (
-	"os"
 	"strings"
+	"syscall"
 )
 
 var words = map[string]int32{}
@@ -30,7 +30,8 @@ func sum(n int32) int32 {
 //
 //go:wasmexport wait
 func wait() int32 {
-	n, _ := os.Stdin.Read(make([]byte, 1))
+	_ = syscall.SetNonblock(0, false) // the host waits, not Go's poller
+	n, _ := syscall.Read(0, make([]byte, 1))
 	return int32(n)
 }
 
