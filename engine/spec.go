@@ -23,6 +23,7 @@ type Spec struct {
 	Grants []string // names of host function groups beyond the default ones
 	Seed   uint64   // of the guest's random source; 0 is the machine's own
 	Clock  Clock    // what the guest takes for the time
+	Fresh  bool     // a library's _initialize runs in this process, not in an earlier one of its origin
 
 	Origin  Origin
 	Leader  Leader

@@ -38,7 +38,7 @@ func (h *Host) Instantiate(ctx context.Context, r wazero.Runtime) error {
 			byModule[f.Module] = b
 		}
 		b.NewFunctionBuilder().
-			WithGoModuleFunction(dispatch(fn, len(f.Results) > 0), f.Params, f.Results).
+			WithGoModuleFunction(dispatch(watched(f, fn), len(f.Results) > 0), f.Params, f.Results).
 			WithName(f.Name).Export(f.Name)
 	}
 	for name, b := range byModule {
@@ -56,7 +56,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 	return h.enter(ctx, p)
 }
 
-func (h *Host) enter(ctx context.Context, p process) (context.Context, func()) {
+func (h *Host) enter(ctx context.Context, p process) (*guest, func()) {
 	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
 	g.fds.init(p.Spec())
 	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
@@ -89,7 +89,8 @@ type guest struct {
 	clock   clock
 	scratch []byte // joins small writes
 	dir     dirPiece
-	call    call // the one under way
+	call    call      // the one under way
+	init    *abi.Init // of EnterInit; else nil
 }
 
 type guestKey struct{}

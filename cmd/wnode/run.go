@@ -31,6 +31,7 @@ type runFlags struct {
 	clock              string
 	grants             []string
 	noInput, terminal  bool
+	fresh              bool
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -65,6 +66,7 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringVar(&f.stack, "stack", "", "limit how much its nested calls take, as 16MiB (default 4MiB)")
 	fl.Uint64Var(&f.seed, "seed", 0, "give it the same random bytes each time, of this `SEED`")
 	fl.StringVar(&f.clock, "clock", "real", "let its time be `KIND`: real, fixed or virtual; fixed and virtual may begin at a date, as virtual@2026-01-01T00:00:00Z")
+	fl.BoolVar(&f.fresh, "fresh", false, "run a library's _initialize anew; else it may begin with what one of your earlier runs on that node left, random seeds that were read there included")
 	fl.StringSliceVar(&f.grants, "grant", nil, "let it use a `GROUP` of host functions: "+strings.Join(abi.Grants(), ", ")+" (repeatable)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
 	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
@@ -120,7 +122,7 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 			return nil, nil, usagef("--grant %q: there is no such group; there are: %s", clean(g), strings.Join(abi.Grants(), ", "))
 		}
 	}
-	s.Limits.Fuel, s.Seed, s.Grants = f.fuel, f.seed, f.grants
+	s.Limits.Fuel, s.Seed, s.Grants, s.Fresh = f.fuel, f.seed, f.grants, f.fresh
 	var err error
 	if s.Clock, err = parseClock(f.clock); err != nil {
 		return nil, nil, err

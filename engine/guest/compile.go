@@ -33,6 +33,7 @@ const (
 type compiled struct {
 	rt    wazero.Runtime
 	pool  *pool
+	snaps *snapshots
 	disk  *codecache.Cache // nil: none
 	slots *compileSlots
 	limit time.Duration // maxCompile, but in tests
@@ -55,7 +56,8 @@ type entry struct {
 	found
 	err error
 
-	idle []*instance // of the pool, whose lock guards it; longest idle first
+	idle  []*instance // of the pool, whose lock guards it; longest idle first
+	unfit string      // why there are no snapshots of it; their lock guards it
 }
 
 // found is what a compilation makes.
@@ -63,10 +65,11 @@ type found struct {
 	admitted
 	code    wazero.CompiledModule
 	initial *initial
+	library library
 }
 
-func (c *compiled) init(rt wazero.Runtime, p *pool, disk *codecache.Cache) {
-	c.rt, c.pool, c.disk = rt, p, disk
+func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecache.Cache) {
+	c.rt, c.pool, c.snaps, c.disk = rt, p, s, disk
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, goruntime.GOMAXPROCS(0)))
 	c.limit = maxCompile
@@ -158,7 +161,7 @@ func (c *compiled) compile(e *entry, b []byte) {
 	if err == nil {
 		im := image.Split(counted)
 		if f.code, err = c.compileModule(e.id, im.Code); err == nil {
-			f.initial = newInitial(im, a.memory)
+			f.initial, f.library = newInitial(im, a.memory), newLibrary(b, f.code)
 		} else {
 			err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
 		}
@@ -251,6 +254,7 @@ func (c *compiled) release(e *entry) {
 	}
 	c.mu.Unlock()
 	for _, old := range drop {
+		c.snaps.drop(old)
 		c.pool.drop(old)
 		old.close()
 	}

@@ -36,7 +36,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	ctx := context.Background()
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
-	c.init(rt, &pool{}, nil)
+	c.init(rt, &pool{}, &snapshots{}, nil)
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {
@@ -46,7 +46,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	return c, rt
 }
 
-func moduleData(t *testing.T, b []byte) engine.ModuleData {
+func moduleData(t testing.TB, b []byte) engine.ModuleData {
 	t.Helper()
 	h, err := multihash.Sum(b, multihash.SHA2_256, -1)
 	if err != nil {

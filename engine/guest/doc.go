@@ -10,6 +10,7 @@
 //
 //	module ── admit ── meter ── image.Split ──▶ entry: compiled code, initial state
 //	entry ── pool.take / newInstance ──▶ instance ── run ── reset ──▶ pool
+//	entry ── begin ──▶ the entry of a snapshot: a library behind its _initialize
 //	spaces: slots for small memories, reservations for large ones
 //
 // A module is rewritten so that it counts what it does (package meter). From

@@ -18,3 +18,14 @@ func (r *Runner) Idle() (instances, stack int) {
 	}
 	return t.pool.count, stack
 }
+
+// Snapshots returns how many there are.
+func (r *Runner) Snapshots() int {
+	t, err := r.start()
+	if err != nil {
+		return 0
+	}
+	t.snaps.mu.Lock()
+	defer t.snaps.mu.Unlock()
+	return t.snaps.order.Len()
+}

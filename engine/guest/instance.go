@@ -54,6 +54,10 @@ func (t *runtime) newInstance(ctx context.Context, e *entry, p *engine.Process, 
 	for _, g := range e.initial.globals {
 		inst.globals = append(inst.globals, mod.ExportedGlobal(g.Name).(api.MutableGlobal))
 	}
+	if e.library.snapshot != nil && !inst.restore() {
+		inst.close()
+		return nil, engine.Reasonf(engine.SystemLimit, "no memory for the process")
+	}
 	return inst, nil
 }
 
@@ -96,11 +100,8 @@ func (i *instance) reset(warm bool) bool {
 	}
 	const fixed = 24 << 10 // the stack of its function, its tables of functions and globals
 	i.kept = fixed + i.mem.restore(warm)
-	if !i.shrink() {
+	if !i.restore() {
 		return false
-	}
-	for n, g := range i.globals {
-		g.Set(in.globals[n].Value)
 	}
 	if size, known := i.stackSize(); !known || size > keptStack {
 		i.function = function{}
@@ -109,17 +110,29 @@ func (i *instance) reset(warm bool) bool {
 	return true
 }
 
-// shrink makes the memory as large as it is at the start. wazero has no way to
+// restore sets the size of the memory and the globals to what they are at the
+// start.
+func (i *instance) restore() bool {
+	if !i.resize() {
+		return false
+	}
+	for n, g := range i.globals {
+		g.Set(i.of.initial.globals[n].Value)
+	}
+	return true
+}
+
+// resize makes the memory as large as it is at the start. wazero has no way to
 // ask for that, but takes the buffer that it gets when a memory grows, whatever
 // its size.
-func (i *instance) shrink() bool {
+func (i *instance) resize() bool {
 	least := i.of.initial.memory
 	if i.mem.size == least {
 		return true
 	}
-	i.mem.shrink = true
+	i.mem.resize = true
 	_, ok := i.mod.Memory().Grow(1)
-	i.mem.shrink = false
+	i.mem.resize = false
 	return ok && uint64(i.mod.Memory().Size()) == least
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/image"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
 // noHost offers no host functions.
@@ -25,7 +26,13 @@ func (noHost) Enter(ctx context.Context, _ *engine.Process) (context.Context, fu
 	return ctx, func() {}
 }
 
-func newTestRuntime(t *testing.T) *runtime {
+func (noHost) EnterInit(ctx context.Context, _ *engine.Process) (context.Context, func() abi.Init) {
+	return ctx, func() abi.Init { return abi.Init{} }
+}
+
+func (noHost) Initialized(context.Context, abi.Init) {}
+
+func newTestRuntime(t testing.TB) *runtime {
 	t.Helper()
 	r := New(Config{Host: noHost{}})
 	rt, err := r.start()
@@ -41,7 +48,7 @@ func newTestRuntime(t *testing.T) *runtime {
 }
 
 // compiled returns the entry of a module, whose sections are in hex.
-func (t *runtime) compiled(tt *testing.T, sections string) *entry {
+func (t *runtime) compiled(tt testing.TB, sections string) *entry {
 	tt.Helper()
 	b, err := hex.DecodeString("0061736d01000000" + sections)
 	if err != nil {
@@ -55,7 +62,7 @@ func (t *runtime) compiled(tt *testing.T, sections string) *entry {
 	return e
 }
 
-func (t *runtime) instance(tt *testing.T, e *entry) *instance {
+func (t *runtime) instance(tt testing.TB, e *entry) *instance {
 	tt.Helper()
 	i, err := t.get(context.Background(), e, nil, DefaultMemory)
 	if err != nil {

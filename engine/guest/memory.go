@@ -28,7 +28,7 @@ type memory struct {
 	size   uint64 // in use
 	inSlot bool
 	mapped bool // the image is mapped at its start
-	shrink bool // the next Reallocate is shrunk's
+	resize bool // the next Reallocate is that of instance.resize
 }
 
 var _ experimental.MemoryAllocator = (*memory)(nil)
@@ -72,7 +72,7 @@ func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 // Reallocate implements experimental.LinearMemory. A nil result makes
 // memory.grow answer -1.
 func (m *memory) Reallocate(size uint64) []byte {
-	if m.shrink {
+	if m.resize {
 		size = m.initial.memory
 	} else if size > m.limit {
 		if m.owner != nil {

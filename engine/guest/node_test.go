@@ -176,7 +176,7 @@ func (r *run) end(t testing.TB) engine.Reason {
 	t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the process does not end")
 	}
 	return r.down.Reason

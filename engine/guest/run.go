@@ -41,7 +41,8 @@ const (
 type run struct {
 	context.Context
 	p     *engine.Process
-	turn  slots.Turn
+	turn  *slots.Turn
+	own   slots.Turn
 	stack uint64 // bytes
 	limit uint64 // reductions
 	given uint64 // of them, so far
@@ -54,14 +55,21 @@ type run struct {
 type runKey struct{}
 
 func newRun(p *engine.Process, s *slots.Slots) *run {
-	r := &run{Context: p.Context(), p: p, turn: s.Turn(p.Context().Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
+	r := &run{Context: p.Context(), p: p, own: s.Turn(p.Context().Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
 	if r.stack == 0 {
 		r.stack = DefaultStack
 	}
+	r.turn = &r.own
 	if r.limit == 0 {
 		r.limit = math.MaxUint64
 	}
 	return r
+}
+
+// again returns a run of the same process, in the same slot, that has used
+// nothing yet.
+func (r *run) again() *run {
+	return &run{Context: r.Context, p: r.p, turn: r.turn, stack: r.stack, limit: r.limit}
 }
 
 // Value makes the run findable under the contexts derived from it.

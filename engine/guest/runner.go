@@ -19,6 +19,7 @@ import (
 	"github.com/wnode-project/wnode/engine/guest/codecache"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 	"github.com/wnode-project/wnode/engine/guest/slots"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -34,6 +35,13 @@ type HostModules interface {
 	// Enter returns the context that all host calls of one run of p get, and a
 	// function that releases what the run held.
 	Enter(ctx context.Context, p *engine.Process) (context.Context, func())
+	// EnterInit is as Enter, for a run of a library's _initialize whose outcome
+	// other processes will use too: it unwinds the guest, with an exit code, before
+	// it does more than look. The function, called once, says what it looked at.
+	EnterInit(ctx context.Context, p *engine.Process) (context.Context, func() abi.Init)
+	// Initialized makes a run, whose context Enter returned, begin with what a run
+	// of EnterInit left at the host.
+	Initialized(ctx context.Context, did abi.Init)
 }
 
 // Config describes a Runner.
@@ -69,6 +77,7 @@ type runtime struct {
 	modules compiled
 	pool    pool
 	spaces  spaces
+	snaps   snapshots
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -117,7 +126,8 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
-	t.modules.init(t.rt, &t.pool, t.disk)
+	t.snaps.init(&t.pool)
+	t.modules.init(t.rt, &t.pool, &t.snaps, t.disk)
 	t.spaces.init()
 	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
@@ -128,6 +138,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
 	t.pool.close()
+	t.snaps.close()
 	err := t.rt.Close(ctx)
 	t.spaces.close()
 	if t.cache != nil {
@@ -185,13 +196,18 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 
 	begin = begin.Add(report.Compile)
 	run := newRun(p, r.slots)
-	p.SetTurn(&run.turn)
+	p.SetTurn(run.turn)
 	if !run.turn.Enter() {
 		return reasonOf(context.Cause(p.Context()))
 	}
 	defer run.turn.Leave()
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
+	code, unused, err := t.begin(ctx, r.cfg.Host, code, run, limit, report)
+	if err != nil {
+		return reasonOf(err)
+	}
+	defer unused()
 	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
 		report.Fuel = run.count // of a start function
@@ -218,8 +234,8 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	return why
 }
 
-// entry finds what to call: _start, or the named export of a library, whose
-// _initialize then runs first.
+// entry finds what to call: _start, or the named export of a library, which is
+// initialized first.
 func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
@@ -241,10 +257,8 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) error {
-		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
-			if _, err := init.Call(ctx); err != nil {
-				return err
-			}
+		if err := inst.ready(ctx, spec.Seed); err != nil {
+			return err
 		}
 		results, err := f.Call(ctx, args...)
 		if err == nil && len(results) > 0 {

@@ -33,6 +33,7 @@ const (
 	specName      = 20 // string
 	specStack     = 21 // uvarint, bytes
 	specClock     = 22 // kind u8, start i64
+	specFresh     = 23 // empty
 	mountReadOnly = 1
 )
 
@@ -70,6 +71,7 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	if c := s.Clock; c != (engine.Clock{}) {
 		b = appendField(b, specClock, le.AppendUint64([]byte{uint8(c.Kind)}, uint64(c.Start)))
 	}
+	b = appendMark(b, specFresh, s.Fresh)
 	for _, v := range s.Grants {
 		b = appendField(b, specGrant, v)
 	}
@@ -176,6 +178,8 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Limits.Fuel = d.uvarint()
 	case specClock:
 		s.Clock = engine.Clock{Kind: engine.ClockKind(d.u8()), Start: int64(d.u64())}
+	case specFresh:
+		s.Fresh = true
 	case specStack:
 		s.Limits.Stack = d.uvarint()
 	case specGrant:

@@ -103,6 +103,7 @@ func drawSignal(t *rapid.T) *engine.Signal {
 			},
 			Grants: texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
 			Clock:  engine.Clock{Kind: engine.ClockKind(rapid.Uint8().Draw(t, "clock")), Start: rapid.Int64().Draw(t, "start")},
+			Fresh:  rapid.Bool().Draw(t, "fresh"),
 			Leader: engine.Leader{PID: anyPID("leader"), Token: token()},
 			Parent: anyPID("parent"), Link: rapid.Bool().Draw(t, "link"),
 			Monitor: engine.Ref(anyPID("monitor")), Name: text.Draw(t, "name"),
