@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -9,10 +10,12 @@ import (
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest"
 )
 
+// How processes end, compiled and when their first run begins in the interpreter.
 func TestReasons(t *testing.T) {
-	n := newNode(t, "")
+	compiled := newNodeWith(t, guest.Config{InterpretAbove: -1})
 	for _, c := range []struct {
 		name   string
 		module []byte
@@ -50,10 +53,13 @@ func TestReasons(t *testing.T) {
 		{name: "does not compile", module: fromHex(t, badCode), want: engine.ModuleInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := n.start(c.module, c.spec)
-			got := r.end(t)
-			if got.Word != c.want || got.Code != c.code || !strings.Contains(got.Detail, c.detail) || r.out.String() != c.out {
-				t.Errorf("got %+v, output %q", got, r.out.String())
+			// One that has never seen any module: it interprets.
+			for tier, n := range map[string]*node{"compiled": compiled, "interpreted": newNodeWith(t, guest.Config{InterpretAbove: 1})} {
+				r := n.start(c.module, c.spec)
+				got := r.end(t)
+				if got.Word != c.want || got.Code != c.code || !strings.Contains(got.Detail, c.detail) || r.out.String() != c.out {
+					t.Errorf("%s: got %+v, output %q", tier, got, r.out.String())
+				}
 			}
 		})
 	}
@@ -84,6 +90,39 @@ func TestKill(t *testing.T) {
 				t.Errorf("report %+v", r.down.Report)
 			}
 		})
+	}
+}
+
+// A run that begins in the interpreter and goes on in compiled code writes what
+// it should, once and in order, whenever that happens.
+func TestFirstRunOutput(t *testing.T) {
+	for _, lines := range []string{"1", "1000", "30000"} {
+		n := newNodeWith(t, guest.Config{InterpretAbove: 1})
+		r := n.start(example(t, "yes"), engine.Spec{Args: []string{lines}})
+		if got := r.end(t); got.Word != engine.Normal {
+			t.Fatalf("%s: %+v", lines, got)
+		}
+		again := n.start(example(t, "yes"), engine.Spec{Args: []string{lines}}) // compiled
+		if got := again.end(t); got.Word != engine.Normal || !bytes.Equal(r.out.Bytes(), again.out.Bytes()) || again.out.Len() == 0 {
+			t.Errorf("%s: %+v; %d bytes, then %d", lines, got, r.out.Len(), again.out.Len())
+		}
+	}
+}
+
+// deepens calls itself 5000 times, more than the interpreter can, and returns
+// how often:
+// (module (func $f (param i32) (result i32) (if (result i32) (local.get 0)
+//
+//	 (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0))))
+//	(func (export "depth") (result i32) (call $f (i32.const 5000))))
+const deepens = "0061736d01000000010a0260017f017f6000017f030302000107090105646570746800010a1e0214002000047f4101200041016b10006a0541000b0b070041882710000b"
+
+// What only the stack of compiled code is deep enough for runs all the same.
+func TestFirstRunDeep(t *testing.T) {
+	n := newNodeWith(t, guest.Config{InterpretAbove: 1})
+	r := n.start(fromHex(t, deepens), engine.Spec{Entry: "depth"})
+	if got := r.end(t); got.Word != engine.Normal || r.out.String() != "5000\n" {
+		t.Errorf("%+v, %q", got, r.out.String())
 	}
 }
 

@@ -107,7 +107,13 @@ type node struct {
 
 func newNode(t testing.TB, cacheDir string) *node {
 	t.Helper()
-	n := &node{t: t, runner: guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cacheDir}), mods: &modules{byID: map[cid.Cid][]byte{}}}
+	return newNodeWith(t, guest.Config{CacheDir: cacheDir})
+}
+
+func newNodeWith(t testing.TB, c guest.Config) *node {
+	t.Helper()
+	c.Host = hostfuncs.New()
+	n := &node{t: t, runner: guest.New(c), mods: &modules{byID: map[cid.Cid][]byte{}}}
 	n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n.mods, Runner: n.runner})
 	t.Cleanup(func() { closeNode(t, n) })
 	return n

@@ -25,7 +25,11 @@ const DefaultMemory = 64 << 20
 // MaxMemory is the most that any limit can allow: all that a 32-bit memory has.
 const MaxMemory = 4 << 30
 
-// HostModules is what guests can import.
+// HostModules is what guests can import. A run that begins in the interpreter goes
+// on in compiled code, and the calls of a guest are recorded until it does. So host
+// functions are made with WithGoModuleFunction, and reach the guest only through
+// their arguments, their results and the bytes that Memory().Read returns: to
+// call anything else of a Memory but Size panics.
 type HostModules interface {
 	// Instantiate adds the host modules to a runtime, once for each.
 	Instantiate(ctx context.Context, r wazero.Runtime) error
@@ -39,6 +43,10 @@ type Config struct {
 	Host     HostModules  // needed
 	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
 	Log      *slog.Logger // nil discards
+	// InterpretAbove is how long a module's compilation must be estimated to
+	// take, in time of one core, for its very first run to begin in the
+	// interpreter. 0: 5 ms. Below 0: never.
+	InterpretAbove time.Duration
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
@@ -58,6 +66,8 @@ type runtime struct {
 	disk     *codecache.Cache
 	modules  compiled
 	memories memoryPool
+
+	interpreter interpreter
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -101,7 +111,11 @@ func (r *Runner) newRuntime() (*runtime, error) {
 			cfg = cfg.WithCompilationCache(cache)
 		}
 	}
-	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	t.rt = &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, cfg)}
+	t.interpreter.make = func() (wazero.Runtime, error) {
+		rt := &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true))}
+		return rt, r.cfg.Host.Instantiate(ctx, rt)
+	}
 	t.modules.init(t.rt, t.disk)
 	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
@@ -111,7 +125,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
-	err := t.rt.Close(ctx)
+	err := errors.Join(t.rt.Close(ctx), t.interpreter.close(ctx))
 	t.memories.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
@@ -150,6 +164,10 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
+	if r.interpretFirst(t, m) {
+		defer t.interpreter.leave(m.CID)
+		return r.runFirst(t, p, m, limit, report)
+	}
 	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
@@ -163,35 +181,56 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		}
 		return why
 	}
-
-	begin = time.Now()
 	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
+	text, why := r.execute(ctx, t, t.rt, code.code, p, limit, report)
+	if len(text) > 0 {
+		if _, err := p.Write(engine.Stdout, text); err != nil {
+			return reasonOf(err)
+		}
+	}
+	return why
+}
+
+// execute makes an instance and runs the process's entry in it. It returns the
+// text of the results of a library's export.
+func (r *Runner) execute(ctx context.Context, t *runtime, rt wazero.Runtime, code wazero.CompiledModule, p *engine.Process, limit uint64, report *engine.Report) ([]byte, engine.Reason) {
+	begin := time.Now()
 	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
 		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
 	}}
-	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
+	inst, err := rt.InstantiateModule(withMemory(ctx, mem), code,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
-		return reasonOf(err)
+		return nil, reasonOf(err)
 	}
 	// Closing frees the memory; the context may be done by then.
 	defer func() { report.MaxMemory = mem.size; inst.Close(context.WithoutCancel(ctx)) }()
-	call, why := r.entry(ctx, p, inst)
+	call, why := r.entry(p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
-		return why
+		return nil, why
 	}
 	begin = time.Now()
 	p.Running()
-	err = call(ctx)
+	text, err := call(ctx)
 	report.Run = time.Since(begin)
-	return reasonOf(err)
+	return text, reasonOf(err)
+}
+
+// withMemory returns the context to instantiate with. A side stays the outermost
+// context of its calls, also of those of a start function.
+func withMemory(ctx context.Context, mem *memory) context.Context {
+	if s, ok := ctx.(*side); ok {
+		s.Context = experimental.WithMemoryAllocator(s.Context, mem)
+		return s
+	}
+	return experimental.WithMemoryAllocator(ctx, mem)
 }
 
 // entry finds what to call: _start, or the named export of a library, whose
 // _initialize then runs first.
-func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) (func(context.Context) error, engine.Reason) {
+func (r *Runner) entry(p *engine.Process, inst api.Module) (func(context.Context) ([]byte, error), engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
@@ -205,23 +244,23 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) 
 		if len(f.Definition().ParamTypes()) != 0 {
 			return nil, engine.Reasonf(engine.EntryNotFound, "_start takes parameters: not a command")
 		}
-		return func(ctx context.Context) error { _, err := f.Call(ctx); return err }, engine.Reason{}
+		return func(ctx context.Context) ([]byte, error) { _, err := f.Call(ctx); return nil, err }, engine.Reason{}
 	}
 	args, err := parseArgs(name, f.Definition(), spec.Args)
 	if err != nil {
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) ([]byte, error) {
 		if init := inst.ExportedFunction("_initialize"); init != nil {
 			if _, err := init.Call(ctx); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		results, err := f.Call(ctx, args...)
-		if err == nil && len(results) > 0 {
-			_, err = p.Write(engine.Stdout, formatResults(f.Definition(), results))
+		if err != nil || len(results) == 0 {
+			return nil, err
 		}
-		return err
+		return formatResults(f.Definition(), results), nil
 	}, engine.Reason{}
 }
 
