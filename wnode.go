@@ -35,6 +35,14 @@ type Config struct {
 	CookieFile string       // a file with the cookie, instead of the home's
 	Offline    bool         // no network: only Engine.Node is there to spawn on
 	Log        *slog.Logger // nil discards
+
+	// Slots is how many guests run at once; the others take turns. 0 is
+	// GOMAXPROCS. That is for programs with no hurry: Go looks at the network
+	// only when one of its processors has nothing else to do, so with all of them
+	// busy with guests a message can wait for 10 ms. A program that minds sets
+	// GOMAXPROCS to two more than there are cores, and Slots to the cores, as the
+	// command does for its nodes.
+	Slots int
 }
 
 // Node is a running node. Its parts may be used as their packages say.
@@ -78,7 +86,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if n.Store, err = modstore.Open(modules); err != nil {
 		return nil, err
 	}
-	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Log: c.Log})
+	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Log: c.Log, Slots: c.Slots})
 	peerID, id, err := p2p.IDs(key)
 	if err != nil {
 		return nil, err

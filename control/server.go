@@ -73,6 +73,7 @@ func (s *Server) ps(context.Context, engine.Caller, []byte) ([]byte, error) {
 		d := Process{
 			PID: s.Engine.PIDText(p.PID), Module: p.Module, Entry: p.Entry, State: string(p.State),
 			Started: p.Created, Origin: hex.EncodeToString(p.Origin[:]), Leader: s.Engine.PIDText(p.Leader),
+			Reductions: p.Reductions,
 		}
 		if p.CID.Defined() {
 			d.CID = p.CID.String()

@@ -21,14 +21,15 @@ type Status struct {
 
 // Process describes a guest process.
 type Process struct {
-	PID     string    `json:"pid"`
-	Module  string    `json:"module"`
-	CID     string    `json:"cid,omitempty"`
-	Entry   string    `json:"entry,omitempty"`
-	State   string    `json:"state"`
-	Started time.Time `json:"started"`
-	Origin  string    `json:"origin"` // user key, hex
-	Leader  string    `json:"leader"`
+	PID        string    `json:"pid"`
+	Module     string    `json:"module"`
+	CID        string    `json:"cid,omitempty"`
+	Entry      string    `json:"entry,omitempty"`
+	State      string    `json:"state"`
+	Started    time.Time `json:"started"`
+	Reductions uint64    `json:"reductions"` // about one for each instruction so far
+	Origin     string    `json:"origin"`     // user key, hex
+	Leader     string    `json:"leader"`
 }
 
 // Peer describes a node that another has a session with.

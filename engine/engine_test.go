@@ -64,7 +64,7 @@ func TestReasonsAreErrors(t *testing.T) {
 	}{
 		{Reason{Word: Normal}, "normal"},
 		{Reason{Word: Exited, Code: 3}, "exited 3"},
-		{Reason{Word: Memory, Detail: "limit 64 MiB"}, "memory: limit 64 MiB"},
+		{Reason{Word: Memory, Detail: "limit 64 MiB"}, "killed: memory limit 64 MiB"},
 	} {
 		if got := c.r.Error(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

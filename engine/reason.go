@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Word is the class of an exit reason. The set is append-only; both sides of
 // a connection use the same words. An unknown word is an error of unknown kind.
@@ -45,6 +48,8 @@ func (r Reason) Error() string {
 	switch {
 	case r.Word == Exited:
 		return fmt.Sprintf("exited %d", r.Code)
+	case strings.HasPrefix(r.Detail, limit):
+		return "killed: " + string(r.Word) + " " + r.Detail
 	case r.Detail != "":
 		return string(r.Word) + ": " + r.Detail
 	}
@@ -56,6 +61,13 @@ func (r Reason) Is(target error) bool {
 	t, ok := target.(Reason)
 	return ok && t.Word == r.Word && (t.Detail == "" || t == r)
 }
+
+// limit begins the detail of a reason that is a limit of the process's own: it
+// was killed for it.
+const limit = "limit "
+
+// Limit returns the reason of a process that went beyond a limit of its own.
+func Limit(w Word, format string, args ...any) Reason { return Reasonf(w, limit+format, args...) }
 
 // Reasonf returns a reason with a formatted detail.
 func Reasonf(w Word, format string, args ...any) Reason {

@@ -57,7 +57,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 }
 
 func (h *Host) enter(ctx context.Context, p process) (context.Context, func()) {
-	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed)}
+	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
 	g.fds.init(p.Spec())
 	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
 }
@@ -70,6 +70,8 @@ type process interface {
 	Read(b []byte, block bool) (int, error)
 	Readable() <-chan struct{}
 	File(reqs ...*engine.FileRequest) ([]*engine.FileReply, error)
+	Pause()
+	Resume()
 }
 
 var _ process = (*engine.Process)(nil)
@@ -84,6 +86,7 @@ type guest struct {
 	done    <-chan struct{}
 	fds     table
 	random  random
+	clock   clock
 	scratch []byte // joins small writes
 	dir     dirPiece
 	call    call // the one under way
@@ -154,13 +157,25 @@ func (g *guest) live() {
 const exitKilled = 137
 
 // wait returns when c or t has something, nil for neither, or unwinds the guest.
+// Other guests run meanwhile.
 func (g *guest) wait(c <-chan struct{}, t <-chan time.Time) {
+	select {
+	case <-c:
+		return
+	case <-t:
+		return
+	case <-g.done:
+		g.live()
+	default:
+	}
+	g.p.Pause()
 	select {
 	case <-c:
 	case <-t:
 	case <-g.done:
-		g.live()
 	}
+	g.p.Resume()
+	g.live()
 }
 
 // files has the leader carry out requests and returns the replies in order.

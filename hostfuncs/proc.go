@@ -12,7 +12,6 @@ import (
 // an unreachable behind it.
 func procExit(c *call, a []uint64) abi.Errno {
 	code := uint32(a[0])
-	c.mod.CloseWithExitCode(c.guest, code)
 	panic(sys.NewExitError(code))
 }
 
@@ -20,8 +19,11 @@ func procExit(c *call, a []uint64) abi.Errno {
 func procRaise(*call, []uint64) abi.Errno { return abi.ENOTSUP }
 
 // schedYield lets other guests run.
-func schedYield(*call, []uint64) abi.Errno {
+func schedYield(c *call, _ []uint64) abi.Errno {
+	c.p.Pause()
 	runtime.Gosched()
+	c.p.Resume()
+	c.live()
 	return 0
 }
 

@@ -33,6 +33,8 @@ type fakeProcess struct {
 	eof    bool
 	ready  chan struct{}
 
+	turns []string // calls of Pause and Resume, by the guest's goroutine
+
 	writeErr, readErr error // returned at once if set
 	stall             bool  // Write and File wait for the kill
 
@@ -44,6 +46,8 @@ var _ process = (*fakeProcess)(nil)
 
 func (p *fakeProcess) Context() context.Context { return p.ctx }
 func (p *fakeProcess) Spec() *engine.Spec       { return p.spec }
+func (p *fakeProcess) Pause()                   { p.turns = append(p.turns, "pause") }
+func (p *fakeProcess) Resume()                  { p.turns = append(p.turns, "resume") }
 
 // hang waits for the kill.
 func (p *fakeProcess) hang() error {

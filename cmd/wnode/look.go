@@ -29,11 +29,11 @@ func (a *app) psCmd() *cobra.Command {
 		Args: exactArgs(0, "ps"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			all := []control.Process{}
-			rows := [][]string{{"PID", "STATE", "AGE", "MODULE", "CID"}}
+			rows := [][]string{{"PID", "STATE", "AGE", "REDUCTIONS", "MODULE", "CID"}}
 			err := a.each(c.Context(), on, func(ctx context.Context, _ string, cl control.Client) error {
 				ps, err := cl.Processes(ctx)
 				for _, p := range ps {
-					rows = append(rows, []string{p.PID, p.State, ago(p.Started), p.Module, short(p.CID)})
+					rows = append(rows, []string{p.PID, p.State, ago(p.Started), strconv.FormatUint(p.Reductions, 10), p.Module, short(p.CID)})
 				}
 				all = append(all, ps...)
 				return err

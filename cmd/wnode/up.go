@@ -53,7 +53,7 @@ func (a *app) up(ctx context.Context, name string, listen []string) error {
 	stop, end := interrupts()
 	defer end()
 	log := slog.New(slog.NewTextHandler(a.err, nil))
-	n, err := a.start(ctx, wnode.Config{Name: name, Listen: listen, Log: log})
+	n, err := a.start(ctx, wnode.Config{Name: name, Listen: listen, Log: log, Slots: cores()})
 	if err != nil {
 		return err
 	}

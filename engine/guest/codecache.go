@@ -12,18 +12,15 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wnode-project/wnode/engine/guest/codecache"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
-
-// meterVersion is that of the pass that modules go through before they are
-// compiled. Code of another one is not used.
-const meterVersion = 0
 
 // openCodeCache opens the cache of machine code in a directory, and a wazero
 // cache that uses it. The error says why there is none.
 func openCodeCache(dir string, log *slog.Logger) (*codecache.Cache, wazero.CompilationCache, error) {
 	disk, err := codecache.Open(codecache.Config{
 		Dir: dir, Log: log,
-		Scope: fmt.Sprintf("wazero %s, meter %d, %s/%s", wazeroVersion(), meterVersion, goruntime.GOOS, goruntime.GOARCH),
+		Scope: fmt.Sprintf("wazero %s, meter %d, %s/%s", wazeroVersion(), meter.Version, goruntime.GOOS, goruntime.GOARCH),
 	})
 	if err != nil {
 		return nil, nil, err

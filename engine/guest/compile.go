@@ -15,6 +15,8 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/codecache"
+	"github.com/wnode-project/wnode/engine/guest/image"
+	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 const (
@@ -30,6 +32,7 @@ const (
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
+	pool  *pool
 	disk  *codecache.Cache // nil: none
 	slots *compileSlots
 	limit time.Duration // maxCompile, but in tests
@@ -49,13 +52,21 @@ type entry struct {
 	turn  *turn
 	ready chan struct{} // closed when what follows is set
 
-	memory uint64 // bytes of memory from the start
-	code   wazero.CompiledModule
-	err    error
+	found
+	err error
+
+	idle []*instance // of the pool, whose lock guards it; longest idle first
 }
 
-func (c *compiled) init(rt wazero.Runtime, disk *codecache.Cache) {
-	c.rt, c.disk = rt, disk
+// found is what a compilation makes.
+type found struct {
+	admitted
+	code    wazero.CompiledModule
+	initial *initial
+}
+
+func (c *compiled) init(rt wazero.Runtime, p *pool, disk *codecache.Cache) {
+	c.rt, c.pool, c.disk = rt, p, disk
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, goruntime.GOMAXPROCS(0)))
 	c.limit = maxCompile
@@ -118,30 +129,63 @@ func (c *compiled) prepare(m engine.ModuleData) {
 	c.release(e)
 }
 
-// close waits for compilations: they cannot be called off.
-func (c *compiled) close() { c.wg.Wait() }
+// close waits for compilations, which cannot be called off, and gives up what
+// modules hold outside the runtime.
+func (c *compiled) close() {
+	c.wg.Wait()
+	for _, e := range c.byID {
+		e.initial.close()
+	}
+}
 
 // compile fills in e once it has a slot, which it keeps until the compiler has
 // really returned. When that takes too long, those that wait are told so before.
 func (c *compiled) compile(e *entry, b []byte) {
 	<-e.turn.granted
 	defer c.slots.release(e.turn)
-	memory, err := admit(b)
+	a, err := admit(b)
 	if err != nil {
-		c.done(e, 0, nil, err)
+		c.done(e, found{}, err)
 		return
 	}
 	late := time.AfterFunc(c.limit, func() {
-		c.done(e, 0, nil, engine.Reasonf(engine.ModuleInvalid,
+		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
 	})
 	defer late.Stop()
-	code, err := c.compileModule(e.id, capTables(b))
-	if err != nil {
-		err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
+	f := found{admitted: a}
+	counted, err := metered(b)
+	if err == nil {
+		im := image.Split(counted)
+		if f.code, err = c.compileModule(e.id, im.Code); err == nil {
+			f.initial = newInitial(im, a.memory)
+		} else {
+			err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
+		}
 	}
-	if !c.done(e, memory, code, err) && code != nil {
-		code.Close(context.Background())
+	if !c.done(e, f, err) {
+		f.close()
+	}
+}
+
+// metered returns what is compiled for a module that was admitted, before its
+// initial state is taken out.
+func metered(b []byte) ([]byte, error) {
+	code, info, err := meter.Rewrite(capTables(b))
+	if err == nil && info.Stack > maxStaticStack {
+		err = fmt.Errorf("the module's calls can take %d words of stack without any recursion, the limit is %d", info.Stack, maxStaticStack)
+	}
+	if err != nil {
+		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	return code, nil
+}
+
+// close gives up what a compilation made.
+func (f *found) close() {
+	if f.code != nil {
+		f.code.Close(context.Background())
+		f.initial.close()
 	}
 }
 
@@ -159,7 +203,7 @@ func (c *compiled) compileModule(id cid.Cid, b []byte) (code wazero.CompiledModu
 }
 
 // done says how the compilation of e ended, unless that was said before.
-func (c *compiled) done(e *entry, memory uint64, code wazero.CompiledModule, err error) bool {
+func (c *compiled) done(e *entry, f found, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
@@ -167,7 +211,7 @@ func (c *compiled) done(e *entry, memory uint64, code wazero.CompiledModule, err
 		return false
 	default:
 	}
-	e.memory, e.code, e.err = memory, code, err
+	e.found, e.err = f, err
 	if err != nil {
 		c.refused.add(e.id, err)
 		delete(c.byID, e.id)
@@ -207,7 +251,8 @@ func (c *compiled) release(e *entry) {
 	}
 	c.mu.Unlock()
 	for _, old := range drop {
-		old.code.Close(context.Background())
+		c.pool.drop(old)
+		old.close()
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	// interpretAbove is the estimate of bodyCost above which a module that was
 	// never compiled is interpreted at first: what compiles sooner is compiled.
 	interpretAbove = 5 * time.Millisecond
-	// maxInterpret is the largest module that is interpreted, in bytes: the
+	// maxInterpret is how many bytes of modules are interpreted at a time: the
 	// interpreter keeps 19 bytes on the heap for each of a Go program's.
 	maxInterpret = 8 << 20
 )
@@ -30,6 +30,7 @@ type interpreter struct {
 	mu      sync.Mutex
 	rt      wazero.Runtime
 	running map[cid.Cid]bool
+	bytes   int // of them
 }
 
 func (i *interpreter) runtime() (wazero.Runtime, error) {
@@ -52,23 +53,25 @@ func (i *interpreter) close(ctx context.Context) error {
 }
 
 // take says whether the caller may interpret a module; it calls leave afterwards.
-func (i *interpreter) take(id cid.Cid) bool {
+func (i *interpreter) take(m engine.ModuleData) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.running[id] {
+	if i.running[m.CID] || i.bytes+len(m.Bytes) > maxInterpret {
 		return false
 	}
 	if i.running == nil {
 		i.running = map[cid.Cid]bool{}
 	}
-	i.running[id] = true
+	i.running[m.CID] = true
+	i.bytes += len(m.Bytes)
 	return true
 }
 
-func (i *interpreter) leave(id cid.Cid) {
+func (i *interpreter) leave(m engine.ModuleData) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	delete(i.running, id)
+	delete(i.running, m.CID)
+	i.bytes -= len(m.Bytes)
 }
 
 // known says whether a module is compiled, being compiled, refused, or on disk:
@@ -104,72 +107,108 @@ func (r *Runner) interpretFirst(t *runtime, m engine.ModuleData) bool {
 		above = interpretAbove
 	}
 	return above > 0 && len(m.Bytes) <= maxInterpret && !t.modules.known(m.CID) &&
-		slowToCompile(m.Bytes, above) && t.interpreter.take(m.CID)
+		slowToCompile(m.Bytes, above) && t.interpreter.take(m)
+}
+
+// interpretable returns a module for the interpreter: the same code, which counts
+// the same, with its initial data still in it.
+func (i *interpreter) interpretable(b []byte) (wazero.Runtime, *entry, error) {
+	a, err := admit(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	counted, err := metered(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	rt, err := i.runtime()
+	if err != nil {
+		return nil, nil, err
+	}
+	code, err := rt.CompileModule(context.Background(), counted)
+	if err != nil {
+		return nil, nil, err
+	}
+	return rt, &entry{found: found{admitted: a, code: code, initial: &initial{memory: a.memory}}}, nil
 }
 
 // runFirst runs a module that was never compiled: in the interpreter, while the
-// compiler works, and from then on in the compiled code, as [journal] says.
-func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, limit uint64, report *engine.Report) engine.Reason {
+// compiler works, and from then on in the compiled code, as [journal] says. It
+// reports false, and has done nothing, for what the interpreter does not take:
+// the compiler then says why.
+func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, limit uint64, report *engine.Report) (engine.Reason, bool) {
 	begin := time.Now()
-	memory, err := admit(m.Bytes)
-	if err == nil {
-		err = fits(memory, limit)
-	}
+	rt, e, err := t.interpreter.interpretable(m.Bytes)
 	if err != nil {
-		return reasonOf(err)
+		return engine.Reason{}, false
 	}
-	rt, err := t.interpreter.runtime()
-	if err != nil {
-		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
-	}
-	code, err := rt.CompileModule(context.Background(), capTables(m.Bytes))
+	defer e.code.Close(context.Background())
 	report.Compile = time.Since(begin)
-	if err != nil {
-		return engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
+	if err := e.suits(p.Spec(), limit); err != nil {
+		return refusalOf(err), true
 	}
-	defer code.Close(context.WithoutCancel(p.Context()))
 
-	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
+	host, leave := r.cfg.Host.Enter(p.Context(), p)
 	defer leave()
 	j := newJournal()
-	firstCtx, stopFirst := context.WithCancel(p.Context())
-	defer stopFirst()
-	secondCtx, stopSecond := context.WithCancel(p.Context())
-	a := &side{Context: firstCtx, host: ctx, j: j, role: first}
-	b := &side{Context: secondCtx, host: ctx, j: j, role: second, stopFirst: stopFirst}
+	firstCtx, stopFirst := context.WithCancelCause(p.Context())
+	defer stopFirst(nil)
+	secondCtx, stopSecond := context.WithCancelCause(p.Context())
+	defer stopSecond(nil)
+	a := newSide(j, first, newRun(firstCtx, p, r.slots), host)
+	b := newSide(j, second, newRun(secondCtx, p, r.slots), host)
+	b.tookOver = func() {
+		p.SetTurn(&b.run.turn)
+		stopFirst(nil)
+	}
+	p.SetTurn(&a.run.turn)
 
+	reports := [2]engine.Report{*report, *report}
 	var ended outcome // of the second instance
-	var switched engine.Report
+	var crash any     // as of recover
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer func() { crash = recover() }()
 		defer j.giveUp() // in case it was not the one that ended the run
-		e, release, err := t.modules.get(secondCtx, m, p.Spec().Origin)
-		if err != nil {
-			// A module that does not compile is refused, whoever runs it.
-			if secondCtx.Err() == nil && b.seize() {
-				ended = outcome{reasonOf(err), true}
-				stopFirst()
-			}
-			return
-		}
-		defer release()
-		ended = r.instance(t, t.rt, e.code, p, b, limit, &switched)
+		ended = r.runSecond(t, m, b, limit, &reports[second])
 	}()
-	out := r.instance(t, rt, code, p, a, limit, report)
+	out := r.instance(a, limit, &reports[first],
+		func() (*instance, error) { return t.newInstance(a, rt, e, a, limit) },
+		func(i *instance, _ bool) { i.close() })
 	if out.final {
-		stopSecond()
+		stopSecond(nil)
 	}
 	<-done
-	stopSecond()
-	report.MaxMemory = max(report.MaxMemory, switched.MaxMemory)
-	switch {
-	case ended.final:
-		report.Run += switched.Run
-		return ended.reason
-	default:
-		return out.reason
+	if crash != nil {
+		panic(crash)
 	}
+	total := time.Since(begin) - report.Compile - reports[first].Start
+	report.Start = reports[first].Start
+	if ended.final {
+		out, reports[first] = ended, reports[second]
+	}
+	report.Run, report.Fuel, report.MaxMemory = total, reports[first].Fuel, reports[first].MaxMemory
+	return out.reason, true
+}
+
+// runSecond runs the second instance, once its module is compiled.
+func (r *Runner) runSecond(t *runtime, m engine.ModuleData, s *side, limit uint64, report *engine.Report) outcome {
+	code, release, err := t.modules.get(s, m, s.run.p.Spec().Origin)
+	switch {
+	case err == nil:
+	case s.Err() == nil && s.seize():
+		// A module that does not compile is refused, whoever runs it. The first
+		// one may be in a host call that waits.
+		why := refusalOf(err)
+		s.run.p.Kill(why)
+		return outcome{why, true}
+	default:
+		return outcome{}
+	}
+	defer release()
+	return r.instance(s, limit, report,
+		func() (*instance, error) { return t.get(s, code, s, limit) }, t.put)
 }
 
 // outcome is how an instance ended.
@@ -178,34 +217,54 @@ type outcome struct {
 	final  bool // and with it the process
 }
 
-// instance makes an instance of a module and runs it to its end, as one side of
-// a run.
-func (r *Runner) instance(t *runtime, rt wazero.Runtime, code wazero.CompiledModule, p *engine.Process, s *side, limit uint64, report *engine.Report) outcome {
-	text, reason := r.execute(s, t, rt, code, p, limit, report)
-	// The interpreter's stack is smaller than that of compiled code, which
-	// therefore has the last word.
-	if s.role == first && reason.Word == engine.Stack && s.waitForSecond() {
-		return outcome{reason: reason}
+// instance gets an instance and runs the process in it to its end, as one side
+// of a run. Then it puts the instance back, and says whether it ended by itself.
+func (r *Runner) instance(s *side, limit uint64, report *engine.Report, get func() (*instance, error), put func(i *instance, ended bool)) outcome {
+	turn := &s.run.turn
+	if !turn.Enter() {
+		return outcome{reason: reasonOf(context.Cause(s)), final: s.finish()}
 	}
-	if !s.finish() {
-		return outcome{reason: reason}
-	}
-	if len(text) > 0 {
-		if _, err := p.Write(engine.Stdout, text); err != nil {
-			reason = reasonOf(err)
+	defer turn.Leave()
+	begin := time.Now()
+	inst, err := get()
+	if err != nil {
+		report.Fuel = s.run.count // of a start function
+		why := reasonOf(err)
+		if s.role == second && why.Word == engine.SystemLimit {
+			return outcome{} // no room for another one: the first goes on
 		}
+		return s.end(nil, why)
 	}
-	return outcome{reason, true}
+	ended := false
+	defer func() { put(inst, ended) }()
+	text, why := r.execute(s, s.run, inst, begin, report)
+	out := s.end(text, why)
+	ended = out.final && endedItself(s.run.p, out.reason)
+	return out
 }
 
-// seize ends the run in the name of a side, unless it has ended.
+// end says how a side ended, and writes the text of results if that is the end
+// of the process.
+func (s *side) end(text []byte, why engine.Reason) outcome {
+	// The interpreter's stack is smaller than that of compiled code, which
+	// therefore has the last word.
+	if s.role == first && why.Word == engine.Stack && s.waitForSecond() {
+		return outcome{reason: why}
+	}
+	if !s.finish() {
+		return outcome{reason: why}
+	}
+	return outcome{write(s.run.p, text, why), true}
+}
+
+// seize ends the run in the name of the second side, unless it has ended.
 func (s *side) seize() bool {
 	s.j.mu.Lock()
 	defer s.j.mu.Unlock()
 	if s.j.over {
 		return false
 	}
-	s.j.owner, s.j.over = s.role, true
+	s.j.owner, s.j.over = second, true
 	s.j.change()
 	return true
 }
@@ -213,6 +272,8 @@ func (s *side) seize() bool {
 // waitForSecond waits until the second instance has taken over, and returns
 // false if it never will.
 func (s *side) waitForSecond() bool {
+	s.run.turn.Pause()
+	defer s.run.turn.Resume()
 	j := s.j
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -11,11 +11,12 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/hostfuncs"
 )
 
 // How processes end, compiled and when their first run begins in the interpreter.
 func TestReasons(t *testing.T) {
-	compiled := newNodeWith(t, guest.Config{InterpretAbove: -1})
+	compiled := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: -1})
 	for _, c := range []struct {
 		name   string
 		module []byte
@@ -54,7 +55,7 @@ func TestReasons(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// One that has never seen any module: it interprets.
-			for tier, n := range map[string]*node{"compiled": compiled, "interpreted": newNodeWith(t, guest.Config{InterpretAbove: 1})} {
+			for tier, n := range map[string]*node{"compiled": compiled, "interpreted": newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})} {
 				r := n.start(c.module, c.spec)
 				got := r.end(t)
 				if got.Word != c.want || got.Code != c.code || !strings.Contains(got.Detail, c.detail) || r.out.String() != c.out {
@@ -97,7 +98,7 @@ func TestKill(t *testing.T) {
 // it should, once and in order, whenever that happens.
 func TestFirstRunOutput(t *testing.T) {
 	for _, lines := range []string{"1", "1000", "30000"} {
-		n := newNodeWith(t, guest.Config{InterpretAbove: 1})
+		n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})
 		r := n.start(example(t, "yes"), engine.Spec{Args: []string{lines}})
 		if got := r.end(t); got.Word != engine.Normal {
 			t.Fatalf("%s: %+v", lines, got)
@@ -119,7 +120,7 @@ const deepens = "0061736d01000000010a0260017f017f6000017f03030200010709010564657
 
 // What only the stack of compiled code is deep enough for runs all the same.
 func TestFirstRunDeep(t *testing.T) {
-	n := newNodeWith(t, guest.Config{InterpretAbove: 1})
+	n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})
 	r := n.start(fromHex(t, deepens), engine.Spec{Entry: "depth"})
 	if got := r.end(t); got.Word != engine.Normal || r.out.String() != "5000\n" {
 		t.Errorf("%+v, %q", got, r.out.String())

@@ -7,18 +7,21 @@ import (
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wnode-project/wnode/engine"
 )
 
 // maxJournal is how many bytes a journal may have before the next host call
 // waits for the compiler.
 const maxJournal = 1 << 20
 
-// A journal moves a run from the interpreter to the compiled code, at a host
-// call. It holds all that the first instance has seen and done outside itself:
+// A journal moves a run from the interpreter to the compiled code. It holds all that the first instance has seen and done outside itself:
 // its host calls, what they read of its memory, and what they wrote there. A
 // second instance begins anew and gets from the journal what the first one got,
 // so that none of its calls is done again. Where the journal ends it goes on
-// alone, and the first one ends at its next call.
+// alone: at the next call, or before, when it has done as much as the first one,
+// which ends then. What the meter asks its host is not in the journal: each tier
+// counts for itself, and both count the same.
 //
 // That is right whatever the two tiers differ in: the second instance is itself
 // a whole run with these answers, and each of its calls was compared, with the
@@ -32,8 +35,10 @@ type journal struct {
 	size    int
 	busy    bool // the first instance is in a host call
 	owner   role
-	over    bool // the owner has ended, and nothing may be done any more
-	failed  bool // the second one has given up: the first goes on to its end
+	over    bool   // the owner has ended, and nothing may be done any more
+	failed  bool   // the second one has given up: the first goes on to its end
+	count   uint64 // reductions of the owner, when it was last seen
+	memory  uint64 // bytes: what the larger of the two instances has
 }
 
 type role int
@@ -89,10 +94,10 @@ func (s *side) finish() bool {
 	defer j.mu.Unlock()
 	switch {
 	case j.over:
-		return j.owner == s.role && s.claimed()
+		return j.owner == s.role && s.claimed
 	case j.owner == s.role:
-	case s.role == second && !j.busy && !j.failed && s.next == len(j.calls):
-		j.owner = second // it ends before its next call
+	case s.level():
+		s.takeOver() // it ends before its next call
 	default:
 		return false
 	}
@@ -101,31 +106,92 @@ func (s *side) finish() bool {
 	return true
 }
 
-func (s *side) claimed() bool { return s.panicked }
+// level says whether the second side has done all the calls that the first one
+// has, which is in none. s.j.mu is held.
+func (s *side) level() bool {
+	j := s.j
+	return s.role == second && j.owner == first && !j.busy && !j.over && !j.failed && s.next == len(j.calls)
+}
+
+// takeOver makes the second side the one that goes on. s.j.mu is held.
+func (s *side) takeOver() {
+	s.j.owner, s.j.calls, s.live = second, nil, true
+	s.tookOver()
+	s.j.change()
+}
+
+// counted says how many reductions a side has done. One that runs beside the
+// other and is not behind it takes over, so that not both go on for long.
+func (s *side) counted(n uint64) {
+	j := s.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if s.level() && n >= j.count {
+		s.takeOver()
+	}
+	if j.owner == s.role {
+		j.count = n
+		s.run.p.SetReductions(n)
+	}
+}
+
+// wanted says whether a side is to go on.
+func (s *side) wanted() bool {
+	s.j.mu.Lock()
+	defer s.j.mu.Unlock()
+	return s.j.owner == s.role || s.role == second && !s.j.over && !s.j.failed
+}
+
+// Kill ends the process for what its guest did, in whichever tier it did so
+// first. A side that is not wanted any more, or that differs from the other,
+// ends no more than itself.
+func (s *side) Kill(why engine.Reason) {
+	if s.finish() {
+		s.claimed = true
+		s.run.p.Kill(why)
+	} else if s.role == second {
+		s.j.giveUp()
+	}
+}
+
+// UseMemory is as of engine.Process. The two instances count as one, the larger:
+// what a guest may do must not depend on how it is run.
+func (s *side) UseMemory(n uint64) bool {
+	s.j.mu.Lock()
+	defer s.j.mu.Unlock()
+	if n <= s.j.memory {
+		return true
+	}
+	s.j.memory = n
+	return s.run.p.UseMemory(n)
+}
 
 // side is one of the two instances of a run. It is the context of all its
 // calls, the outermost, so that host functions find it.
 type side struct {
-	context.Context                 // done when it is to end
+	context.Context // its run, or one derived from that
+	run             *run
 	host            context.Context // what host functions get
 	j               *journal
 	role            role
-	stopFirst       func() // of the second
+	tookOver        func() // of the second: tells that it is the owner; j.mu is held
 
-	live     bool // of the second: the journal is behind it
-	next     int  // of the second: the call to be replayed
-	panicked bool // of the first: a host function has ended the guest
+	live    bool // of the second: the journal is behind it
+	next    int  // of the second: the call to be replayed
+	claimed bool // it has ended the run, and unwinds
 
 	mod     *journalModule // of the first
 	touched []journalRead  // by the call under way
 }
 
-// unwind ends the guest of this side.
-func (s *side) unwind() { panic(sys.NewExitError(exitReplaced)) }
+func newSide(j *journal, of role, r *run, host context.Context) *side {
+	s := &side{Context: r, run: r, host: host, j: j, role: of}
+	r.side = s
+	return s
+}
 
-// exitReplaced is the exit code of an instance that is not wanted any more.
-// Nobody sees it.
-const exitReplaced = 137
+// unwind ends the guest of this side.
+func (s *side) unwind() { panic(sys.NewExitError(exitKilled)) }
 
 func (s *side) call(h *hostFunction, mod api.Module, stack []uint64) {
 	switch {
@@ -161,7 +227,7 @@ func (s *side) record(h *hostFunction, mod api.Module, stack []uint64) {
 		j.busy = false
 		switch {
 		case !done: // it has ended the guest, perhaps half way: nobody does it again
-			j.over, s.panicked = true, true
+			j.over, s.claimed = true, true
 		case recording && !j.failed:
 			j.calls = append(j.calls, c)
 			j.size += c.size()
@@ -189,13 +255,18 @@ func (s *side) record(h *hostFunction, mod api.Module, stack []uint64) {
 	done = true
 }
 
-// wait releases j.mu until the journal changes, or unwinds. j.mu is held.
+// wait releases j.mu, and the slot, until the journal changes, or unwinds. j.mu is
+// held.
 func (s *side) wait() {
 	changed := s.j.changed
 	s.j.mu.Unlock()
+	s.run.turn.Pause()
 	select {
 	case <-changed:
 	case <-s.Done():
+	}
+	s.run.turn.Resume()
+	if s.Err() != nil {
 		s.unwind()
 	}
 	s.j.mu.Lock()
@@ -213,11 +284,8 @@ func (s *side) replay(h *hostFunction, mod api.Module, stack []uint64) {
 		j.mu.Unlock()
 		s.unwind()
 	case s.next == len(j.calls):
-		j.owner, s.live = second, true
-		j.calls = nil
-		j.change()
+		s.takeOver()
 		j.mu.Unlock()
-		s.stopFirst()
 		h.call.Call(s.host, mod, stack)
 		return
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
 // calls20 is
@@ -77,10 +79,12 @@ func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
 	ctxB, stopB := context.WithCancel(ctx)
 	t.Cleanup(stopA)
 	t.Cleanup(stopB)
-	x.a = &side{Context: ctxA, host: ctx, j: x.j, role: first}
-	x.b = &side{Context: ctxB, host: ctx, j: x.j, role: second, stopFirst: stopA}
+	cores := slots.New(1) // for both
+	x.a = newSide(x.j, first, &run{Context: ctxA, turn: cores.Turn(ctxA.Done())}, ctx)
+	x.b = newSide(x.j, second, &run{Context: ctxB, turn: cores.Turn(ctxB.Done())}, ctx)
+	x.b.tookOver = stopA
 	for i, cfg := range []wazero.RuntimeConfig{wazero.NewRuntimeConfigInterpreter(), wazero.NewRuntimeConfig()} {
-		rt := &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, cfg.WithCloseOnContextDone(true))}
+		rt := &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, cfg)}
 		t.Cleanup(func() {
 			if err := rt.Close(ctx); err != nil {
 				t.Error(err)
@@ -97,6 +101,8 @@ func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
 		}
 		s := []*side{x.a, x.b}[i]
 		x.run[i] = func() (bool, error) {
+			s.run.turn.Enter()
+			defer s.run.turn.Leave()
 			_, err := inst.ExportedFunction("_start").Call(s)
 			final := s.finish()
 			if final && s.role == first {

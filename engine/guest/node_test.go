@@ -107,12 +107,11 @@ type node struct {
 
 func newNode(t testing.TB, cacheDir string) *node {
 	t.Helper()
-	return newNodeWith(t, guest.Config{CacheDir: cacheDir})
+	return newNodeOf(t, guest.Config{Host: hostfuncs.New(), CacheDir: cacheDir})
 }
 
-func newNodeWith(t testing.TB, c guest.Config) *node {
+func newNodeOf(t testing.TB, c guest.Config) *node {
 	t.Helper()
-	c.Host = hostfuncs.New()
 	n := &node{t: t, runner: guest.New(c), mods: &modules{byID: map[cid.Cid][]byte{}}}
 	n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n.mods, Runner: n.runner})
 	t.Cleanup(func() { closeNode(t, n) })
@@ -140,6 +139,13 @@ type run struct {
 
 func (n *node) start(module []byte, spec engine.Spec) *run {
 	n.t.Helper()
+	spec.NoInput = true
+	return n.startInput(module, spec)
+}
+
+// startInput leaves stdin open, if the spec does.
+func (n *node) startInput(module []byte, spec engine.Spec) *run {
+	n.t.Helper()
 	spec.Module = engine.Module{CID: cidOf(n.t, module), Name: "test"}
 	n.mods.mu.Lock()
 	n.mods.byID[spec.Module.CID] = module
@@ -159,7 +165,6 @@ func (n *node) start(module []byte, spec engine.Spec) *run {
 			close(r.done)
 		}
 	})
-	spec.NoInput = true
 	spec.Monitor = n.eng.MakeRef()
 	spec.Leader.PID = r.leader.PID()
 	r.pid = n.eng.Spawn(r.leader, n.eng.Node(), &spec)

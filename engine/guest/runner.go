@@ -6,17 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/codecache"
+	"github.com/wnode-project/wnode/engine/guest/meter"
+	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
 // DefaultMemory is the limit of linear memory of a process whose spec gives none.
@@ -43,15 +45,23 @@ type Config struct {
 	Host     HostModules  // needed
 	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
 	Log      *slog.Logger // nil discards
+
 	// InterpretAbove is how long a module's compilation must be estimated to
 	// take, in time of one core, for its very first run to begin in the
 	// interpreter. 0: 5 ms. Below 0: never.
 	InterpretAbove time.Duration
+
+	// Slots is how many guests run at once, the others take turns; package
+	// slots tells what else. 0 is GOMAXPROCS, which is two too many for a
+	// program with a network: Go looks at that only when a processor has nothing
+	// else to do.
+	Slots int
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
 type Runner struct {
-	cfg Config
+	cfg   Config
+	slots *slots.Slots
 
 	mu      sync.Mutex
 	closed  bool
@@ -61,11 +71,13 @@ type Runner struct {
 // runtime is what a Runner needs once it runs something. A command that only
 // sends modules elsewhere never does.
 type runtime struct {
-	rt       wazero.Runtime
-	cache    wazero.CompilationCache // nil: in memory only, as is disk
-	disk     *codecache.Cache
-	modules  compiled
-	memories memoryPool
+	rt      wazero.Runtime
+	cache   wazero.CompilationCache // nil: in memory only, as is disk
+	disk    *codecache.Cache
+	config  wazero.ModuleConfig // of every instance
+	modules compiled
+	pool    pool
+	spaces  spaces
 
 	interpreter interpreter
 }
@@ -78,7 +90,10 @@ func New(c Config) *Runner {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{cfg: c}
+	if c.Slots == 0 {
+		c.Slots = goruntime.GOMAXPROCS(0)
+	}
+	return &Runner{cfg: c, slots: slots.New(c.Slots)}
 }
 
 // start returns the runtime, which the first call makes.
@@ -100,7 +115,7 @@ func (r *Runner) start() (*runtime, error) {
 
 func (r *Runner) newRuntime() (*runtime, error) {
 	ctx := context.Background()
-	cfg := wazero.NewRuntimeConfig().WithCloseOnContextDone(true)
+	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
 		disk, cache, err := openCodeCache(dir, r.cfg.Log)
@@ -111,22 +126,34 @@ func (r *Runner) newRuntime() (*runtime, error) {
 			cfg = cfg.WithCompilationCache(cache)
 		}
 	}
-	t.rt = &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, cfg)}
+	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	t.interpreter.make = func() (wazero.Runtime, error) {
-		rt := &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true))}
-		return rt, r.cfg.Host.Instantiate(ctx, rt)
+		rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+		return rt, r.instantiateHost(ctx, rt)
 	}
-	t.modules.init(t.rt, t.disk)
-	if err := r.cfg.Host.Instantiate(ctx, t.rt); err != nil {
-		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
+	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+	t.modules.init(t.rt, &t.pool, t.disk)
+	t.spaces.init()
+	if err := r.instantiateHost(ctx, t.rt); err != nil {
+		return nil, errors.Join(err, t.close(ctx))
 	}
 	return t, nil
 }
 
+// instantiateHost adds what guests import to a runtime. What the meter calls is not
+// part of the journal of a run: each tier counts for itself.
+func (r *Runner) instantiateHost(ctx context.Context, rt wazero.Runtime) error {
+	if err := errors.Join(instantiateMeter(ctx, rt), r.cfg.Host.Instantiate(ctx, &tapped{Runtime: rt})); err != nil {
+		return fmt.Errorf("host functions: %w", err)
+	}
+	return nil
+}
+
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
+	t.pool.close()
 	err := errors.Join(t.rt.Close(ctx), t.interpreter.close(ctx))
-	t.memories.close()
+	t.spaces.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
 	}
@@ -165,25 +192,87 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
 	if r.interpretFirst(t, m) {
-		defer t.interpreter.leave(m.CID)
-		return r.runFirst(t, p, m, limit, report)
+		defer t.interpreter.leave(m)
+		if why, ok := r.runFirst(t, p, m, limit, report); ok {
+			return why
+		}
 	}
 	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer release()
-		err = fits(code.memory, limit)
+		err = code.suits(p.Spec(), limit)
 	}
 	if err != nil {
-		var why engine.Reason
-		if !errors.As(err, &why) {
-			why = engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
-		}
-		return why
+		return refusalOf(err)
 	}
-	ctx, leave := r.cfg.Host.Enter(p.Context(), p)
+
+	run := newRun(p.Context(), p, r.slots)
+	p.SetTurn(&run.turn)
+	if !run.turn.Enter() {
+		return reasonOf(context.Cause(p.Context()))
+	}
+	defer run.turn.Leave()
+	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
-	text, why := r.execute(ctx, t, t.rt, code.code, p, limit, report)
+	begin = begin.Add(report.Compile)
+	inst, err := t.get(ctx, code, p, limit)
+	if err != nil {
+		report.Fuel = run.count // of a start function
+		return reasonOf(err)
+	}
+	ended := false
+	defer func() { t.put(inst, ended) }()
+	text, why := r.execute(ctx, run, inst, begin, report)
+	why = write(p, text, why)
+	run.turn.Leave()
+	ended = endedItself(p, why)
+	return why
+}
+
+// suits says whether a process of the spec may run the module, with a limit of
+// memory in bytes.
+func (a *admitted) suits(s *engine.Spec, limit uint64) error {
+	if err := a.granted(s); err != nil {
+		return err
+	}
+	return fits(a.memory, limit)
+}
+
+// refusalOf returns the reason for which a module is not run.
+func refusalOf(err error) engine.Reason {
+	var why engine.Reason
+	if !errors.As(err, &why) {
+		why = engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	return why
+}
+
+// endedItself says whether an instance that ended for a reason can be used again.
+func endedItself(p *engine.Process, why engine.Reason) bool {
+	return (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+}
+
+// execute runs the process's entry in an instance that began to be made at begin.
+// It returns the text of the results of a library's export.
+func (r *Runner) execute(ctx context.Context, run *run, inst *instance, begin time.Time, report *engine.Report) ([]byte, engine.Reason) {
+	defer func() {
+		run.seen(meter.Counter(inst.counter.Get()))
+		report.MaxMemory, report.Fuel = inst.mem.size, run.count
+	}()
+	call, why := r.entry(run.p, inst)
+	report.Start = time.Since(begin)
+	if why.Word != "" {
+		return nil, why
+	}
+	run.p.Running()
+	text, err := call(ctx)
+	report.Run = time.Since(begin) - report.Start
+	return text, reasonOf(err)
+}
+
+// write writes the results of an export that ended as why says.
+func write(p *engine.Process, text []byte, why engine.Reason) engine.Reason {
 	if len(text) > 0 {
 		if _, err := p.Write(engine.Stdout, text); err != nil {
 			return reasonOf(err)
@@ -192,53 +281,17 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	return why
 }
 
-// execute makes an instance and runs the process's entry in it. It returns the
-// text of the results of a library's export.
-func (r *Runner) execute(ctx context.Context, t *runtime, rt wazero.Runtime, code wazero.CompiledModule, p *engine.Process, limit uint64, report *engine.Report) ([]byte, engine.Reason) {
-	begin := time.Now()
-	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
-		p.Kill(engine.Reasonf(engine.Memory, "limit %s", bytesText(limit)))
-	}}
-	inst, err := rt.InstantiateModule(withMemory(ctx, mem), code,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
-	if err != nil {
-		return nil, reasonOf(err)
-	}
-	// Closing frees the memory; the context may be done by then.
-	defer func() { report.MaxMemory = mem.size; inst.Close(context.WithoutCancel(ctx)) }()
-	call, why := r.entry(p, inst)
-	report.Start = time.Since(begin)
-	if why.Word != "" {
-		return nil, why
-	}
-	begin = time.Now()
-	p.Running()
-	text, err := call(ctx)
-	report.Run = time.Since(begin)
-	return text, reasonOf(err)
-}
-
-// withMemory returns the context to instantiate with. A side stays the outermost
-// context of its calls, also of those of a start function.
-func withMemory(ctx context.Context, mem *memory) context.Context {
-	if s, ok := ctx.(*side); ok {
-		s.Context = experimental.WithMemoryAllocator(s.Context, mem)
-		return s
-	}
-	return experimental.WithMemoryAllocator(ctx, mem)
-}
-
 // entry finds what to call: _start, or the named export of a library, whose
-// _initialize then runs first.
-func (r *Runner) entry(p *engine.Process, inst api.Module) (func(context.Context) ([]byte, error), engine.Reason) {
+// _initialize then runs first. The call returns the text of the results.
+func (r *Runner) entry(p *engine.Process, inst *instance) (func(context.Context) ([]byte, error), engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
 		name = "_start"
 	}
-	f := inst.ExportedFunction(name)
+	f := inst.exportedFunction(name)
 	if f == nil {
-		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst))
+		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
 	}
 	if name == "_start" {
 		if len(f.Definition().ParamTypes()) != 0 {
@@ -251,7 +304,7 @@ func (r *Runner) entry(p *engine.Process, inst api.Module) (func(context.Context
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) ([]byte, error) {
-		if init := inst.ExportedFunction("_initialize"); init != nil {
+		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
 			if _, err := init.Call(ctx); err != nil {
 				return nil, err
 			}

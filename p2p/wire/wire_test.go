@@ -99,9 +99,10 @@ func drawSignal(t *rapid.T) *engine.Signal {
 			NoInput: rapid.Bool().Draw(t, "no input"),
 			Limits: engine.Limits{
 				Memory: rapid.Uint64().Draw(t, "memory"), Wall: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "wall")),
-				Fuel: rapid.Uint64().Draw(t, "fuel"),
+				Fuel: rapid.Uint64().Draw(t, "fuel"), Stack: rapid.Uint64().Draw(t, "stack"),
 			},
 			Grants: texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
+			Clock:  engine.Clock{Kind: engine.ClockKind(rapid.Uint8().Draw(t, "clock")), Start: rapid.Int64().Draw(t, "start")},
 			Leader: engine.Leader{PID: anyPID("leader"), Token: token()},
 			Parent: anyPID("parent"), Link: rapid.Bool().Draw(t, "link"),
 			Monitor: engine.Ref(anyPID("monitor")), Name: text.Draw(t, "name"),

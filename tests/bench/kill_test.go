@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
+	"github.com/wnode-project/wnode/hostfuncs"
+)
+
+// node is an engine with guests, and no network.
+type node struct {
+	*engine.Engine
+	mu   sync.Mutex
+	mods map[cid.Cid][]byte
+}
+
+func (n *node) Resolve(string) (cid.Cid, error) {
+	return cid.Undef, engine.Reason{Word: engine.ModuleNotFound}
+}
+
+func (n *node) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mods[c], nil
+}
+
+func newNode(b testing.TB) *node {
+	return newNodeOf(b, guest.Config{Host: hostfuncs.New()})
+}
+
+func newNodeOf(b testing.TB, c guest.Config) *node {
+	n := &node{mods: map[cid.Cid][]byte{}}
+	runner := guest.New(c)
+	n.Engine = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n, Runner: runner})
+	b.Cleanup(func() {
+		n.Close()
+		if err := runner.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	return n
+}
+
+func (n *node) add(b testing.TB, wasm []byte) engine.Module {
+	h, err := multihash.Sum(wasm, multihash.SHA2_256, -1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := cid.NewCidV1(cid.Raw, h)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mods[c] = wasm
+	return engine.Module{CID: c, Name: "bench"}
+}
+
+// process is one that runs.
+type process struct {
+	leader *engine.Native
+	pid    engine.PID
+	done   chan engine.Reason
+}
+
+func (n *node) spawn(spec engine.Spec) *process {
+	p := &process{done: make(chan engine.Reason, 1)}
+	spawned := make(chan struct{})
+	p.leader = n.Native(func(s *engine.Signal) {
+		switch s.Kind {
+		case engine.KindOutput:
+			<-spawned
+			p.leader.Send(s.From, &engine.Signal{Kind: engine.KindCredit, N: uint64(len(s.Data))})
+		case engine.KindDown:
+			p.done <- s.Reason
+		}
+	})
+	spec.Monitor = n.MakeRef()
+	spec.Leader.PID = p.leader.PID()
+	p.pid = n.Spawn(p.leader, n.Node(), &spec)
+	close(spawned)
+	return p
+}
+
+func (n *node) reductions(p engine.PID) (reductions uint64, state engine.State) {
+	for _, i := range n.Processes() {
+		if i.PID == p {
+			return i.Reductions, i.State
+		}
+	}
+	return 0, ""
+}
+
+// BenchmarkKill measures the time from the signal to the end of the process,
+// for each hostile shape, while it is in full swing.
+func BenchmarkKill(b *testing.B) {
+	n := newNode(b)
+	var all []time.Duration
+	for _, s := range guesttest.Hostile() {
+		if s.Ends != "" {
+			continue
+		}
+		m := n.add(b, s.Wasm)
+		var took []time.Duration
+		const rounds = 25
+		for i := range rounds {
+			p := n.spawn(engine.Spec{Module: m})
+			for {
+				if r, state := n.reductions(p.pid); r > 0 || s.Blocks && state == engine.Running {
+					break
+				}
+				runtime.Gosched()
+			}
+			time.Sleep(time.Duration(i) * time.Millisecond) // another point of its work each time
+			begin := time.Now()
+			p.leader.Send(p.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})
+			if r := <-p.done; r.Word != engine.Killed {
+				b.Fatal(s.Name, r)
+			}
+			took = append(took, time.Since(begin))
+		}
+		all = append(all, took...)
+		slices.Sort(took)
+		fmt.Fprintf(os.Stderr, "%-36s median %8.3f ms, worst %8.3f ms\n", s.Name, ms(took[len(took)/2]), ms(took[len(took)-1]))
+	}
+	slices.Sort(all)
+	b.ReportMetric(ms(all[len(all)/2]), "p50-ms")
+	b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
+	b.ReportMetric(ms(all[len(all)-1]), "worst-ms")
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
