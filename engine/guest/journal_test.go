@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
+	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/slots"
 )
 
@@ -69,6 +71,7 @@ type twoTiers struct {
 	j    *journal
 	a, b *side
 	run  [2]func() (final bool, err error)
+	stop [2]func()
 }
 
 func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
@@ -82,7 +85,7 @@ func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
 	cores := slots.New(1) // for both
 	x.a = newSide(x.j, first, &run{Context: ctxA, turn: cores.Turn(ctxA.Done())}, ctx)
 	x.b = newSide(x.j, second, &run{Context: ctxB, turn: cores.Turn(ctxB.Done())}, ctx)
-	x.b.tookOver = stopA
+	x.b.tookOver, x.stop = stopA, [2]func(){stopA, stopB}
 	for i, cfg := range []wazero.RuntimeConfig{wazero.NewRuntimeConfigInterpreter(), wazero.NewRuntimeConfig()} {
 		rt := &tapped{Runtime: wazero.NewRuntimeWithConfig(ctx, cfg)}
 		t.Cleanup(func() {
@@ -93,6 +96,9 @@ func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
 		if _, err := rt.NewHostModuleBuilder("h").NewFunctionBuilder().
 			WithGoModuleFunction(api.GoModuleFunc(x.out.f), []api.ValueType{api.ValueTypeI32, api.ValueTypeI32}, []api.ValueType{api.ValueTypeI32}).
 			Export("f").Instantiate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := instantiateMeter(ctx, rt.Runtime); err != nil {
 			t.Fatal(err)
 		}
 		inst, err := rt.InstantiateWithConfig(ctx, modules[i], wazero.NewModuleConfig().WithStartFunctions())
@@ -233,6 +239,43 @@ func TestJournalExit(t *testing.T) {
 			t.Errorf("exit at %d: %q", at, x.out.seen)
 		}
 	}
+}
+
+// A run that computes without a call moves all the same, as soon as the second
+// has done as much as the first, so that the count never goes back.
+func TestJournalMovesBetweenCalls(t *testing.T) {
+	// (module (func (export "_start") (loop (br 0))))
+	spins, err := hex.DecodeString("0061736d010000000104016000000302010007" + "0a01065f737461727400000a09010700" + "03400c000b0b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted, err := metered(spins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newTwoTiers(t, [2][]byte{counted, counted})
+	for _, s := range []*side{x.a, x.b} {
+		s.run.p, s.run.limit, s.run.stack = &engine.Process{}, math.MaxUint64, DefaultStack
+	}
+	x.b.tookOver = func() {
+		if now := x.b.run.count; now < x.j.count {
+			t.Errorf("goes on from %d reductions, after %d", now, x.j.count)
+		}
+		x.stop[first]()
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if final, err := x.run[first](); final || err == nil {
+			t.Errorf("the first one: final %v, %v", final, err)
+		}
+		x.stop[second]()
+	})
+	wg.Go(func() {
+		if final, err := x.run[second](); !final || err == nil {
+			t.Errorf("the second one: final %v, %v", final, err)
+		}
+	})
+	wg.Wait()
 }
 
 // A run that is killed ends on both sides, wherever they are.
