@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
@@ -87,6 +90,42 @@ func cold(b *testing.B, c guest.Config, module []byte, spec engine.Spec) (first,
 //	  (i32.store8 (i32.const 8) (i32.add (i32.const 97) (i32.rem_u (local.get $h) (i32.const 26))))
 //	  (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))))
 const work = "0061736d01000000010c0260047f7f7f7f017f60000002230116776173695f736e617073686f745f70726576696577310866645f77726974650000030201010503010001071302066d656d6f72790200065f737461727400010a49014701027f410141004101410c10001a0340200141938380086c2000732101200041016a22004180dac409490d000b410841e1002001411a706a3a0000410141004101410c10001a0b0b10010041000b0a0800000002000000780a"
+
+// BenchmarkMoves is a long computation of a module that was never seen, which
+// calls nothing while it computes: begun in the interpreter, compiled, and in
+// wazero's interpreter alone, which does not even count.
+func BenchmarkMoves(b *testing.B) {
+	rounds := map[string]string{"20 million": "80dac409", "120 million": "809c9c39"} // in LEB128
+	module, err := hex.DecodeString(strings.Replace(work, rounds["20 million"], rounds["120 million"], 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, tier := range []struct {
+		name  string
+		above time.Duration
+	}{{"interpreter first", 1}, {"compiler", -1}} {
+		b.Run(tier.name, func(b *testing.B) {
+			for b.Loop() {
+				cold(b, guest.Config{InterpretAbove: tier.above}, module, engine.Spec{})
+			}
+		})
+	}
+	b.Run("interpreter only", func(b *testing.B) {
+		ctx := context.Background()
+		for b.Loop() {
+			rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+			if _, err := wasi_snapshot_preview1.Instantiate(ctx, rt); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := rt.Instantiate(ctx, module); err != nil {
+				b.Fatal(err)
+			}
+			if err := rt.Close(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
 
 // BenchmarkCold is a module that was never seen, from its bytes to its first
 // output (first-ms) and its end (end-ms): begun in the interpreter, compiled
