@@ -35,8 +35,6 @@ const (
 
 func uleb(n int) []byte { return binary.AppendUvarint(nil, uint64(n)) }
 
-// sleb is for numbers that are not negative.
-
 func code(parts ...any) []byte {
 	var b []byte
 	for _, p := range parts {

@@ -15,17 +15,17 @@ const (
 	// maxExcess bounds, for all functions of a module together, what is
 	// estimated above excessPerByte. Real programs stay below that in nearly
 	// all their functions (Go with net/http: 1.7 us a byte on average, and an
-	// excess of 0); what was written to be slow is at 100 us and more.
+	// excess of 0.7 s); what was written to be slow is at 100 us and more.
 	maxExcess     = 5 * time.Second
 	excessPerByte = 4 * time.Microsecond
-	// maxEstimate bounds the whole. Programs take a fifth of their estimate.
+	// maxEstimate bounds the whole. Go programs take a fifth of their estimate.
 	maxEstimate = 50 * time.Second
 )
 
 // bodyCost estimates from above how long wazero 1.12 compiles a function, on one
 // core. The terms are those that were found to grow faster than the code, each
-// with what it was measured at (TestCompileCost measures them again). What
-// compilers write is estimated at 2 to 20 times of what it takes.
+// with what it was measured at (TestCompileCost measures them again). Two Go
+// programs were estimated at 5 times of what they took.
 func bodyCost(f wasmfile.Body) time.Duration {
 	// Each value that is alive at a block may become a parameter of it.
 	values := float64(min(f.Locals, f.LocalOps) + f.Under)

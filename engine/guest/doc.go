@@ -1,7 +1,10 @@
 // Package guest runs WebAssembly modules as processes of the engine, on wazero.
 //
 // One [Runner] serves a node: one wazero runtime, each module compiled once per
-// CID and kept. What a guest may call is given by [HostModules], which package
+// CID and kept, in memory and on disk (codecache). A module is admitted by what it
+// would cost to compile (cost.go, limits.go). The very first run of one that takes
+// long begins in an interpreter, and moves to the compiled code (first.go,
+// journal.go). What a guest may call is given by [HostModules], which package
 // hostfuncs implements; nothing of a process is captured at instantiation.
 //
 // A process gets an instance of its own: a new one, or one whose process came

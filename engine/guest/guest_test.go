@@ -1,18 +1,26 @@
 package guest_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ipfs/go-cid"
+
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
+	"github.com/wnode-project/wnode/hostfuncs"
 )
 
+// How processes end, compiled and when their first run begins in the interpreter.
 func TestReasons(t *testing.T) {
-	n := newNode(t, "")
+	compiled := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: -1})
 	for _, c := range []struct {
 		name   string
 		module []byte
@@ -50,10 +58,22 @@ func TestReasons(t *testing.T) {
 		{name: "does not compile", module: fromHex(t, badCode), want: engine.ModuleInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := n.start(c.module, c.spec)
-			got := r.end(t)
-			if got.Word != c.want || got.Code != c.code || !strings.Contains(got.Detail, c.detail) || r.out.String() != c.out {
-				t.Errorf("got %+v, output %q", got, r.out.String())
+			// The second one has never seen any module: it interprets.
+			var all []*engine.Signal
+			for _, n := range []*node{compiled, newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})} {
+				r := n.start(c.module, c.spec)
+				got := r.end(t)
+				if got.Word != c.want || got.Code != c.code || !strings.Contains(got.Detail, c.detail) || r.out.String() != c.out {
+					t.Errorf("on node %d: got %+v, output %q", len(all), got, r.out.String())
+				}
+				all = append(all, r.down)
+			}
+			a, b := all[0], all[1]
+			if a.Reason != b.Reason {
+				t.Errorf("compiled:\n%+v\nbegun in the interpreter:\n%+v", a.Reason, b.Reason)
+			}
+			if c.want != engine.Timeout && (a.Report.Fuel != b.Report.Fuel || a.Report.MaxMemory != b.Report.MaxMemory) {
+				t.Errorf("compiled: %+v, begun in the interpreter: %+v", a.Report, b.Report)
 			}
 		})
 	}
@@ -84,6 +104,164 @@ func TestKill(t *testing.T) {
 				t.Errorf("report %+v", r.down.Report)
 			}
 		})
+	}
+}
+
+// A run that begins in the interpreter and goes on in compiled code writes what
+// it should, once and in order, whenever that happens.
+func TestFirstRunOutput(t *testing.T) {
+	for _, lines := range []string{"1", "1000", "30000"} {
+		n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})
+		r := n.start(example(t, "yes"), engine.Spec{Args: []string{lines}})
+		if got := r.end(t); got.Word != engine.Normal {
+			t.Fatalf("%s: %+v", lines, got)
+		}
+		again := n.start(example(t, "yes"), engine.Spec{Args: []string{lines}}) // compiled
+		if got := again.end(t); got.Word != engine.Normal || !bytes.Equal(r.out.Bytes(), again.out.Bytes()) || again.out.Len() == 0 {
+			t.Errorf("%s: %+v; %d bytes, then %d", lines, got, r.out.Len(), again.out.Len())
+		}
+	}
+}
+
+// deepens calls itself 5000 times, more than the interpreter can, and returns
+// how often:
+// (module (func $f (param i32) (result i32) (if (result i32) (local.get 0)
+//
+//	 (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0))))
+//	(func (export "depth") (result i32) (call $f (i32.const 5000))))
+const deepens = "0061736d01000000010a0260017f017f6000017f030302000107090105646570746800010a1e0214002000047f4101200041016b10006a0541000b0b070041882710000b"
+
+// With a seed and a clock of its own a run is the same in each tier.
+func TestFirstRunSeeded(t *testing.T) {
+	spec := engine.Spec{Seed: 7, Clock: engine.Clock{Kind: engine.ClockVirtual}}
+	var outs []string
+	var fuel []uint64
+	for _, above := range []time.Duration{-1, 1, 1, 1} {
+		n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: above, Slots: 1})
+		r := n.start(asksHost(), spec)
+		if got := r.end(t); got.Word != engine.Normal {
+			t.Fatalf("%+v", got)
+		}
+		outs, fuel = append(outs, r.out.String()), append(fuel, r.down.Report.Fuel)
+	}
+	for i := range outs {
+		if len(outs[i]) != 200*16 || outs[i] != outs[0] || fuel[i] != fuel[0] {
+			t.Errorf("run %d: %d bytes, %d reductions; the first %d and %d", i, len(outs[i]), fuel[i], len(outs[0]), fuel[0])
+		}
+	}
+}
+
+// asksHost returns a module that writes 200 times what the clock and the source
+// of random numbers say, and computes in between.
+func asksHost() []byte {
+	i32 := func(n int) []byte { return bytes.Repeat([]byte{guesttest.I32}, n) }
+	wasi := func(name string, params ...byte) guesttest.Import {
+		return guesttest.Import{Module: "wasi_snapshot_preview1", Name: name, Params: params, Results: i32(1)}
+	}
+	loop := func(local int, n int32, body ...any) []byte {
+		return guesttest.Code(guesttest.I32Const(0), 0x21, local, 0x03, 0x40, guesttest.Code(body...),
+			0x20, local, guesttest.I32Const(1), 0x6a, 0x22, local, guesttest.I32Const(n), 0x48, 0x0d, 0, 0x0b)
+	}
+	c := guesttest.I32Const
+	return guesttest.Module{
+		Imports: []guesttest.Import{
+			wasi("clock_time_get", guesttest.I32, guesttest.I64, guesttest.I32),
+			wasi("random_get", i32(2)...), wasi("fd_write", i32(4)...),
+		},
+		Memory: 1,
+		Data:   []byte{64, 0, 0, 0, 16, 0, 0, 0},
+		Funcs: []guesttest.Func{{Export: "_start", Locals: i32(2), Code: loop(0, 200,
+			c(1), 0x42, 0, c(64), 0x10, 0, 0x1a, // the time, at 64
+			c(72), c(8), 0x10, 1, 0x1a,
+			loop(1, 3000),
+			c(1), c(0), c(1), c(16), 0x10, 2, 0x1a)}},
+	}.Bytes()
+}
+
+// Both tiers take turns on the one slot there is, and give it back.
+func TestFirstRunOneSlot(t *testing.T) {
+	n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1, Slots: 1})
+	names := []string{"loop", "start function", "blocked in fd_read", "host calls: fd_write", "host calls: sched_yield"}
+	var all []*run
+	for _, name := range names {
+		all = append(all, n.startInput(hostile(t, name), engine.Spec{}))
+	}
+	for _, r := range all {
+		n.computes(t, r, true)
+	}
+	for _, module := range [][]byte{example(t, "hello-c"), asksHost()} {
+		if got := n.start(module, engine.Spec{}).end(t); got.Word != engine.Normal {
+			t.Errorf("among them: %+v", got)
+		}
+	}
+	for _, r := range all {
+		r.leader.Send(r.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})
+	}
+	for i, r := range all {
+		if got := r.end(t); got.Word != engine.Killed {
+			t.Errorf("%s: %+v", names[i], got)
+		}
+	}
+	if got := n.start(example(t, "yes"), engine.Spec{Args: []string{"10"}}).end(t); got.Word != engine.Normal {
+		t.Errorf("afterwards: %+v", got)
+	}
+}
+
+// downs is a link to a node that wants to hear how its processes end.
+type downs chan engine.Reason
+
+func (d downs) Send(s *engine.Signal) {
+	if s.Kind == engine.KindDown {
+		d <- s.Reason
+	}
+}
+func (downs) Busy() <-chan struct{} { return nil }
+func (downs) Close(error)           {}
+
+// The memory of both instances counts once for the quota of an origin, which gets
+// all of it back.
+func TestFirstRunQuota(t *testing.T) {
+	const pages = 16
+	for _, c := range []struct {
+		quota uint64
+		want  engine.Word
+	}{{pages << 16, engine.Normal}, {pages<<16 - 1, engine.Memory}} {
+		mods := &modules{byID: map[cid.Cid][]byte{}}
+		n := &node{t: t, mods: mods, runner: guest.New(guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})}
+		n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: mods, Runner: n.runner,
+			Owner: engine.Origin{1}, Quota: engine.Quota{Memory: c.quota}})
+		t.Cleanup(func() { closeNode(t, n) })
+		ended := make(downs, 1)
+		from := engine.PID{Node: engine.NodeID{2}, Incarnation: 1, Counter: 1}
+		session, err := n.eng.SessionUp(engine.Peer{Node: from.Node, Incarnation: 1, GaveMinter: 4, Origin: engine.Origin{2}, Roles: engine.OpenRoles}, ended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range uint64(5) {
+			module := canary(t, pages, 600_000+8*int(i)) // one that was never seen
+			mods.byID[cidOf(t, module)] = module
+			err := session.Deliver(&engine.Signal{Kind: engine.KindSpawn, From: from, To: engine.PID{Node: engine.NodeID{1}, Incarnation: 1, Minter: 4, Counter: i + 1},
+				Spec: &engine.Spec{
+					Module: engine.Module{CID: cidOf(t, module), Name: "test"}, Entry: "run", Args: []string{strconv.Itoa(returns), "0", "1"},
+					Origin: engine.Origin{2}, Parent: from, Leader: engine.Leader{PID: from}, Monitor: engine.Ref{Node: from.Node, Counter: i + 1}, NoInput: true,
+				}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := <-ended; got.Word != c.want {
+				t.Errorf("quota of %d, run %d: %+v", c.quota, i, got)
+			}
+		}
+		session.Down(nil)
+	}
+}
+
+// What only the stack of compiled code is deep enough for runs all the same.
+func TestFirstRunDeep(t *testing.T) {
+	n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})
+	r := n.start(fromHex(t, deepens), engine.Spec{Entry: "depth"})
+	if got := r.end(t); got.Word != engine.Normal || r.out.String() != "5000\n" {
+		t.Errorf("%+v, %q", got, r.out.String())
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/engine/guest/guesttest"
+	"github.com/wnode-project/wnode/hostfuncs"
 )
 
 // computes waits until the process has begun to run its guest.
@@ -29,6 +31,11 @@ func (n *node) computes(t testing.TB, r *run, blocks bool) {
 	t.Fatal("the guest does not begin")
 }
 
+// tiers are the ways in which first runs are begun, as Config.InterpretAbove.
+func tiers() map[string]time.Duration {
+	return map[string]time.Duration{"compiled": -1, "by default": 0, "interpreted first": 1}
+}
+
 // Processes of all shapes come and are killed, at any point of their lives: each
 // ends, and the node has all back that they had.
 func TestCycles(t *testing.T) {
@@ -38,15 +45,29 @@ func TestCycles(t *testing.T) {
 	}
 	seed := rand.Uint64()
 	t.Logf("%d cycles, seed %d", count, seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	n := newNode(t, "")
+	for name, above := range tiers() {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			each := count
+			if above > 0 {
+				each = 20 // and then a node that has seen no module yet
+			}
+			for left := count; left > 0; left -= each {
+				cycles(t, random, each, guest.Config{Host: hostfuncs.New(), InterpretAbove: above, Slots: 1 + random.IntN(2)})
+			}
+		})
+	}
+}
+
+func cycles(t *testing.T, random *rand.Rand, count int, c guest.Config) {
+	n := newNodeOf(t, c)
 	shapes := guesttest.Hostile()
 	var pending []*run
 	end := func() {
 		r := pending[0]
 		pending = pending[1:]
 		if got := r.end(t); got.Word != engine.Killed && got.Word != engine.Stack {
-			t.Errorf("seed %d: %+v", seed, got)
+			t.Errorf("%+v", got)
 		}
 	}
 	for range count {
@@ -64,46 +85,64 @@ func TestCycles(t *testing.T) {
 		end()
 	}
 	if left := n.eng.Processes(); len(left) != 0 {
-		t.Errorf("seed %d: left: %+v", seed, left)
+		t.Errorf("left: %+v", left)
 	}
+	closeNode(t, n)
 }
 
 // Whatever a guest does, it ends when it is told to, by its fuel and by its
 // time; and the garbage collector gets its turn.
 func TestHostile(t *testing.T) {
-	n := newNode(t, "")
-	for _, s := range guesttest.Hostile() {
-		t.Run(s.Name, func(t *testing.T) {
-			r := n.startInput(s.Wasm, engine.Spec{})
-			n.computes(t, r, true)
-			runtime.GC()
-			r.leader.Send(r.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill, Detail: "enough"}})
-			if got := r.end(t); got.Word != engine.Killed && (s.Ends == "" || got.Word != engine.Word(s.Ends)) {
-				t.Errorf("killed: %+v", got)
-			}
-			if s.Ends != "" {
-				if got := n.startInput(s.Wasm, engine.Spec{}).end(t); got.Word != engine.Word(s.Ends) {
-					t.Errorf("left alone: %+v", got)
-				}
-				return
-			}
-			if got := n.startInput(s.Wasm, engine.Spec{Limits: engine.Limits{Wall: 30 * time.Millisecond}}).end(t); got.Word != engine.Timeout {
-				t.Errorf("timeout: %+v", got)
-			}
-			if s.Blocks {
-				return
-			}
-			var used []uint64
-			for range 2 {
-				r := n.startInput(s.Wasm, engine.Spec{Limits: engine.Limits{Fuel: 1_234_567}})
-				if got := r.end(t); got.Word != engine.Fuel {
-					t.Errorf("fuel: %+v", got)
-				}
-				used = append(used, r.down.Report.Fuel)
-			}
-			if used[0] != 1_234_567 || used[1] != used[0] {
-				t.Errorf("used %d", used)
+	for name, above := range tiers() {
+		t.Run(name, func(t *testing.T) {
+			c := guest.Config{Host: hostfuncs.New(), InterpretAbove: above}
+			n := newNodeOf(t, c)
+			for _, s := range guesttest.Hostile() {
+				t.Run(s.Name, func(t *testing.T) {
+					testHostile(t, s, func() *node {
+						if above > 0 { // one that has not seen the module
+							return newNodeOf(t, c)
+						}
+						return n
+					})
+				})
 			}
 		})
+	}
+}
+
+// testHostile runs a shape in all ways, each on the node that next returns.
+func testHostile(t *testing.T, s guesttest.Shape, next func() *node) {
+	start := func(l engine.Limits) *run { return next().startInput(s.Wasm, engine.Spec{Limits: l}) }
+	n := next()
+	r := n.startInput(s.Wasm, engine.Spec{})
+	n.computes(t, r, true)
+	runtime.GC()
+	r.leader.Send(r.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill, Detail: "enough"}})
+	if got := r.end(t); got.Word != engine.Killed && (s.Ends == "" || got.Word != engine.Word(s.Ends)) {
+		t.Errorf("killed: %+v", got)
+	}
+	if s.Ends != "" {
+		if got := start(engine.Limits{}).end(t); got.Word != engine.Word(s.Ends) {
+			t.Errorf("left alone: %+v", got)
+		}
+		return
+	}
+	if got := start(engine.Limits{Wall: 30 * time.Millisecond}).end(t); got.Word != engine.Timeout {
+		t.Errorf("timeout: %+v", got)
+	}
+	if s.Blocks {
+		return
+	}
+	var used []uint64
+	for range 2 {
+		r := start(engine.Limits{Fuel: 1_234_567})
+		if got := r.end(t); got.Word != engine.Fuel {
+			t.Errorf("fuel: %+v", got)
+		}
+		used = append(used, r.down.Report.Fuel)
+	}
+	if used[0] != 1_234_567 || used[1] != used[0] {
+		t.Errorf("used %d", used)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
@@ -34,9 +35,9 @@ type instance struct {
 	kept         uint64 // about how many bytes of the node's memory it holds
 }
 
-// newInstance makes an instance for its first process. The error is as of wazero,
-// or an engine.Reason.
-func (t *runtime) newInstance(ctx context.Context, e *entry, p *engine.Process, limit uint64) (*instance, error) {
+// newInstance makes an instance in a runtime, for its first process. The error is
+// as of wazero, or an engine.Reason.
+func (t *runtime) newInstance(ctx context.Context, rt wazero.Runtime, e *entry, o owner, limit uint64) (*instance, error) {
 	mem, err := newMemory(&t.spaces, e.initial, limit)
 	if err != nil {
 		t.pool.drain() // what it held may be enough
@@ -44,8 +45,8 @@ func (t *runtime) newInstance(ctx context.Context, e *entry, p *engine.Process, 
 			return nil, engine.Reasonf(engine.SystemLimit, "no memory for the process: %v", err)
 		}
 	}
-	mem.owner = p
-	mod, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), e.code, t.config)
+	mem.owner = o
+	mod, err := rt.InstantiateModule(withMemory(ctx, mem), e.code, t.config)
 	if err != nil {
 		mem.Free() // wazero does not
 		return nil, err
@@ -59,6 +60,16 @@ func (t *runtime) newInstance(ctx context.Context, e *entry, p *engine.Process, 
 		return nil, engine.Reasonf(engine.SystemLimit, "no memory for the process")
 	}
 	return inst, nil
+}
+
+// withMemory returns the context to instantiate with. A side stays the outermost
+// context of its calls, also of those of a start function.
+func withMemory(ctx context.Context, mem *memory) context.Context {
+	if s, ok := ctx.(*side); ok {
+		s.Context = experimental.WithMemoryAllocator(s.Context, mem)
+		return s
+	}
+	return experimental.WithMemoryAllocator(ctx, mem)
 }
 
 // function is an exported function; it has a stack of its own.

@@ -21,7 +21,7 @@ type memory struct {
 	initial *initial
 
 	// Of the process that runs.
-	owner *engine.Process
+	owner owner // nil: none
 	limit uint64
 
 	b      []byte // all that it can grow to in place; nil: none
@@ -30,6 +30,18 @@ type memory struct {
 	mapped bool // the image is mapped at its start
 	resize bool // the next Reallocate is that of instance.resize
 }
+
+// owner is the process that a memory is for, or the side of one, which runs in two
+// tiers. See engine.Process for the methods.
+type owner interface {
+	Kill(engine.Reason)
+	UseMemory(n uint64) bool
+}
+
+var (
+	_ owner = (*engine.Process)(nil)
+	_ owner = (*side)(nil)
+)
 
 var _ experimental.MemoryAllocator = (*memory)(nil)
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/wnode-project/wnode/engine"
 )
 
 // Bounds of what is kept for the next process. Beyond them the instance that was
@@ -32,16 +30,16 @@ type pool struct {
 
 // get returns an instance for a process: an idle one, or a new one. ctx is that
 // of the run.
-func (t *runtime) get(ctx context.Context, e *entry, p *engine.Process, limit uint64) (*instance, error) {
+func (t *runtime) get(ctx context.Context, e *entry, o owner, limit uint64) (*instance, error) {
 	if i := t.pool.take(e); i != nil {
-		i.mem.owner, i.mem.limit = p, limit
-		if p != nil && !p.UseMemory(i.mem.size) {
+		i.mem.owner, i.mem.limit = o, limit
+		if o != nil && !o.UseMemory(i.mem.size) {
 			t.put(i, true)
-			return nil, context.Cause(p.Context())
+			return nil, context.Cause(ctx)
 		}
 		return i, nil
 	}
-	return t.newInstance(ctx, e, p, limit)
+	return t.newInstance(ctx, t.rt, e, o, limit)
 }
 
 // put takes an instance back. ended says that its run came to its own end:

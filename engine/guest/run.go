@@ -37,10 +37,12 @@ const (
 
 // run is one process that runs a guest: what the host's side of the counting
 // keeps. The goroutine of the process uses it, and nobody else. It is the
-// context that the host functions' own is derived from.
+// context that the host functions' own is derived from, and done when the guest
+// is to end. A process that runs in two tiers has one in each.
 type run struct {
 	context.Context
 	p     *engine.Process
+	side  *side // nil: there is one tier
 	turn  *slots.Turn
 	own   slots.Turn
 	stack uint64 // bytes
@@ -54,8 +56,10 @@ type run struct {
 
 type runKey struct{}
 
-func newRun(p *engine.Process, s *slots.Slots) *run {
-	r := &run{Context: p.Context(), p: p, own: s.Turn(p.Context().Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
+// newRun returns a run that ends when ctx does, which is that of p or one
+// derived from it.
+func newRun(ctx context.Context, p *engine.Process, s *slots.Slots) *run {
+	r := &run{Context: ctx, p: p, own: s.Turn(ctx.Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
 	if r.stack == 0 {
 		r.stack = DefaultStack
 	}
@@ -89,7 +93,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 		c = c.Add(0, int32(r.stack/8))
 	}
 	if c.Depth() < 0 {
-		r.p.Kill(engine.Limit(engine.Stack, "%s of nested calls", bytesText(r.stack)))
+		r.kill(engine.Limit(engine.Stack, "%s of nested calls", bytesText(r.stack)))
 	}
 	now := time.Now()
 	if r.slice < maxSlice {
@@ -101,7 +105,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 	for c.Left() < 0 {
 		more := min(r.slice, r.limit-r.given)
 		if more == 0 {
-			r.p.Kill(engine.Limit(engine.Fuel, "%d reductions", r.limit))
+			r.kill(engine.Limit(engine.Fuel, "%d reductions", r.limit))
 			break
 		}
 		r.given += more
@@ -109,7 +113,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 	}
 	r.seen(c)
 	r.turn.Yield()
-	if r.p.Context().Err() != nil {
+	if r.Err() != nil || r.side != nil && !r.side.wanted() {
 		panic(sys.NewExitError(exitKilled))
 	}
 	r.since = time.Now()
@@ -120,7 +124,20 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 func (r *run) seen(c meter.Counter) {
 	used := int64(r.given) - int64(c.Left())
 	r.count = uint64(max(0, min(used, int64(min(r.limit, math.MaxInt64)))))
+	if r.side != nil {
+		r.side.counted(r.count)
+		return
+	}
 	r.p.SetReductions(r.count)
+}
+
+// kill ends the process for what its guest did.
+func (r *run) kill(why engine.Reason) {
+	if r.side != nil {
+		r.side.Kill(why)
+		return
+	}
+	r.p.Kill(why)
 }
 
 // instantiateMeter adds the module that metered modules import to a runtime.

@@ -28,7 +28,11 @@ const DefaultMemory = 64 << 20
 // MaxMemory is the most that any limit can allow: all that a 32-bit memory has.
 const MaxMemory = 4 << 30
 
-// HostModules is what guests can import.
+// HostModules is what guests can import. A run that begins in the interpreter goes
+// on in compiled code, and the calls of a guest are recorded until it does. So host
+// functions are made with WithGoModuleFunction, and reach the guest only through
+// their arguments, their results and the bytes that Memory().Read returns: to
+// call anything else of a Memory but Size panics.
 type HostModules interface {
 	// Instantiate adds the host modules to a runtime, once for each.
 	Instantiate(ctx context.Context, r wazero.Runtime) error
@@ -49,6 +53,11 @@ type Config struct {
 	Host     HostModules  // needed
 	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
 	Log      *slog.Logger // nil discards
+
+	// InterpretAbove is how long a module's compilation must be estimated to
+	// take, in time of one core, for its very first run to begin in the
+	// interpreter. 0: 5 ms. Below 0: never.
+	InterpretAbove time.Duration
 
 	// Slots is how many guests run at once, the others take turns; package
 	// slots tells what else. 0 is GOMAXPROCS, which is two too many for a
@@ -78,6 +87,8 @@ type runtime struct {
 	pool    pool
 	spaces  spaces
 	snaps   snapshots
+
+	interpreter interpreter
 }
 
 var _ engine.Runner = (*Runner)(nil)
@@ -125,21 +136,34 @@ func (r *Runner) newRuntime() (*runtime, error) {
 		}
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	t.interpreter.make = func() (wazero.Runtime, error) {
+		rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+		return rt, r.instantiateHost(ctx, rt)
+	}
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 	t.snaps.init(&t.pool)
 	t.modules.init(t.rt, &t.pool, &t.snaps, t.disk)
 	t.spaces.init()
-	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
-		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
+	if err := r.instantiateHost(ctx, t.rt); err != nil {
+		return nil, errors.Join(err, t.close(ctx))
 	}
 	return t, nil
+}
+
+// instantiateHost adds what guests import to a runtime. What the meter calls is not
+// part of the journal of a run: each tier counts for itself.
+func (r *Runner) instantiateHost(ctx context.Context, rt wazero.Runtime) error {
+	if err := errors.Join(instantiateMeter(ctx, rt), r.cfg.Host.Instantiate(ctx, &tapped{Runtime: rt})); err != nil {
+		return fmt.Errorf("host functions: %w", err)
+	}
+	return nil
 }
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
 	t.pool.close()
 	t.snaps.close()
-	err := t.rt.Close(ctx)
+	err := errors.Join(t.rt.Close(ctx), t.interpreter.close(ctx))
 	t.spaces.close()
 	if t.cache != nil {
 		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
@@ -178,24 +202,24 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
+	if r.interpretFirst(t, m) {
+		defer t.interpreter.leave(m)
+		if why, ok := r.runFirst(t, p, m, limit, report); ok {
+			return why
+		}
+	}
 	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer release()
-		if err = code.granted(p.Spec()); err == nil {
-			err = fits(code.memory, limit)
-		}
+		err = code.suits(p.Spec(), limit)
 	}
 	if err != nil {
-		var why engine.Reason
-		if !errors.As(err, &why) {
-			why = engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
-		}
-		return why
+		return refusalOf(err)
 	}
 
 	begin = begin.Add(report.Compile)
-	run := newRun(p, r.slots)
+	run := newRun(p.Context(), p, r.slots)
 	p.SetTurn(run.turn)
 	if !run.turn.Enter() {
 		return reasonOf(context.Cause(p.Context()))
@@ -214,29 +238,68 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return reasonOf(err)
 	}
 	ended := false
+	defer func() { t.put(inst, ended) }()
+	text, why := r.execute(ctx, run, inst, begin, report)
+	why = write(p, text, why)
+	run.turn.Leave()
+	ended = endedItself(p, why)
+	return why
+}
+
+// suits says whether a process of the spec may run the module, with a limit of
+// memory in bytes.
+func (a *admitted) suits(s *engine.Spec, limit uint64) error {
+	if err := a.granted(s); err != nil {
+		return err
+	}
+	return fits(a.memory, limit)
+}
+
+// refusalOf returns the reason for which a module is not run.
+func refusalOf(err error) engine.Reason {
+	var why engine.Reason
+	if !errors.As(err, &why) {
+		why = engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	}
+	return why
+}
+
+// endedItself says whether an instance that ended for a reason can be used again.
+func endedItself(p *engine.Process, why engine.Reason) bool {
+	return (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+}
+
+// execute runs the process's entry in an instance that began to be made at begin.
+// It returns the text of the results of a library's export.
+func (r *Runner) execute(ctx context.Context, run *run, inst *instance, begin time.Time, report *engine.Report) ([]byte, engine.Reason) {
 	defer func() {
 		run.seen(meter.Counter(inst.counter.Get()))
 		report.MaxMemory, report.Fuel = inst.mem.size, run.count
-		t.put(inst, ended)
 	}()
-	call, why := r.entry(ctx, p, inst)
+	call, why := r.entry(run.p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
-		return why
+		return nil, why
 	}
-	begin = begin.Add(report.Start)
-	p.Running()
-	err = call(ctx)
-	run.turn.Leave()
-	report.Run = time.Since(begin)
-	why = reasonOf(err)
-	ended = (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+	run.p.Running()
+	text, err := call(ctx)
+	report.Run = time.Since(begin) - report.Start
+	return text, reasonOf(err)
+}
+
+// write writes the results of an export that ended as why says.
+func write(p *engine.Process, text []byte, why engine.Reason) engine.Reason {
+	if len(text) > 0 {
+		if _, err := p.Write(engine.Stdout, text); err != nil {
+			return reasonOf(err)
+		}
+	}
 	return why
 }
 
 // entry finds what to call: _start, or the named export of a library, which is
-// initialized first.
-func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
+// initialized first. The call returns the text of the results.
+func (r *Runner) entry(p *engine.Process, inst *instance) (func(context.Context) ([]byte, error), engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
@@ -250,21 +313,21 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (
 		if len(f.Definition().ParamTypes()) != 0 {
 			return nil, engine.Reasonf(engine.EntryNotFound, "_start takes parameters: not a command")
 		}
-		return func(ctx context.Context) error { _, err := f.Call(ctx); return err }, engine.Reason{}
+		return func(ctx context.Context) ([]byte, error) { _, err := f.Call(ctx); return nil, err }, engine.Reason{}
 	}
 	args, err := parseArgs(name, f.Definition(), spec.Args)
 	if err != nil {
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) ([]byte, error) {
 		if err := inst.ready(ctx, spec.Seed); err != nil {
-			return err
+			return nil, err
 		}
 		results, err := f.Call(ctx, args...)
-		if err == nil && len(results) > 0 {
-			_, err = p.Write(engine.Stdout, formatResults(f.Definition(), results))
+		if err != nil || len(results) == 0 {
+			return nil, err
 		}
-		return err
+		return formatResults(f.Definition(), results), nil
 	}, engine.Reason{}
 }
 

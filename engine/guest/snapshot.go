@@ -222,7 +222,7 @@ func callable(e *entry, spec *engine.Spec) bool {
 // not change; or why the process ends. The process is charged as if it ran it itself.
 func (t *runtime) take(host HostModules, v view, of *run, memory uint64, report *engine.Report) (x *snapshot, unfit string, err error) {
 	p, r := of.p, of.again()
-	inst, err := t.newInstance(r, v.of, p, memory)
+	inst, err := t.newInstance(r, t.rt, v.of, p, memory)
 	if err != nil {
 		return nil, "", nil // the process will say so
 	}
