@@ -32,6 +32,8 @@ type interpreter struct {
 	rt      wazero.Runtime
 	running map[cid.Cid]bool
 	bytes   int // of them
+
+	wg sync.WaitGroup // of those that prepare a module
 }
 
 func (i *interpreter) runtime() (wazero.Runtime, error) {
@@ -45,6 +47,7 @@ func (i *interpreter) runtime() (wazero.Runtime, error) {
 }
 
 func (i *interpreter) close(ctx context.Context) error {
+	i.wg.Wait()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.rt == nil {
@@ -53,7 +56,7 @@ func (i *interpreter) close(ctx context.Context) error {
 	return i.rt.Close(ctx)
 }
 
-// take says whether the caller may interpret a module; it calls leave afterwards.
+// take says whether a module may be interpreted; leave is called afterwards.
 func (i *interpreter) take(m engine.ModuleData) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -106,7 +109,7 @@ func slowToCompile(b []byte, above time.Duration) bool {
 }
 
 // interpretFirst reports whether a run begins in the interpreter. If so the
-// caller calls t.interpreter.leave at its end.
+// caller calls t.interpreter.get.
 func (r *Runner) interpretFirst(t *runtime, m engine.ModuleData) bool {
 	above := r.cfg.InterpretAbove
 	if above == 0 {
@@ -114,6 +117,37 @@ func (r *Runner) interpretFirst(t *runtime, m engine.ModuleData) bool {
 	}
 	return above > 0 && len(m.Bytes) <= maxInterpret && !t.modules.known(m.CID) &&
 		slowToCompile(m.Bytes, above) && t.interpreter.take(m)
+}
+
+// get returns what interpretable does, and a function to call when it is not used
+// any more, once for each success of take. A process that is told to end does not
+// wait for it.
+func (i *interpreter) get(ctx context.Context, m engine.ModuleData) (wazero.Runtime, *entry, func(), error) {
+	var rt wazero.Runtime
+	var e *entry
+	var err error
+	release := func() {
+		if e != nil {
+			e.code.Close(context.Background())
+		}
+		i.leave(m)
+	}
+	done := make(chan struct{})
+	i.wg.Go(func() {
+		defer close(done)
+		rt, e, err = i.interpretable(m.Bytes)
+	})
+	select {
+	case <-done:
+	case <-ctx.Done():
+		i.wg.Go(func() { <-done; release() })
+		return nil, nil, nil, context.Cause(ctx)
+	}
+	if err != nil {
+		release()
+		return nil, nil, nil, err
+	}
+	return rt, e, release, nil
 }
 
 // interpretable returns a module for the interpreter: the same code, which counts
@@ -144,11 +178,11 @@ func (i *interpreter) interpretable(b []byte) (wazero.Runtime, *entry, error) {
 // the compiler then says why.
 func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, limit uint64, report *engine.Report) (engine.Reason, bool) {
 	begin := time.Now()
-	rt, e, err := t.interpreter.interpretable(m.Bytes)
+	rt, e, release, err := t.interpreter.get(p.Context(), m)
 	if err != nil {
 		return engine.Reason{}, false
 	}
-	defer e.code.Close(context.Background())
+	defer release()
 	report.Compile = time.Since(begin)
 	if err := e.suits(p.Spec(), limit); err != nil {
 		return refusalOf(err), true

@@ -72,7 +72,8 @@ func TestReasons(t *testing.T) {
 			if a.Reason != b.Reason {
 				t.Errorf("compiled:\n%+v\nbegun in the interpreter:\n%+v", a.Reason, b.Reason)
 			}
-			if c.want != engine.Timeout && (a.Report.Fuel != b.Report.Fuel || a.Report.MaxMemory != b.Report.MaxMemory) {
+			// A guest goes on for a while after it was told to end.
+			if c.want != engine.Timeout && c.want != engine.Memory && (a.Report.Fuel != b.Report.Fuel || a.Report.MaxMemory != b.Report.MaxMemory) {
 				t.Errorf("compiled: %+v, begun in the interpreter: %+v", a.Report, b.Report)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,6 +37,11 @@ func tiers() map[string]time.Duration {
 	return map[string]time.Duration{"compiled": -1, "by default": 0, "interpreted first": 1}
 }
 
+// large is above what size, in bytes, a module is not run on one node after the other, each
+// of which would compile it. It takes long enough to begin in the interpreter by
+// default.
+const large = 64 << 10
+
 // Processes of all shapes come and are killed, at any point of their lives: each
 // ends, and the node has all back that they had.
 func TestCycles(t *testing.T) {
@@ -61,7 +67,7 @@ func TestCycles(t *testing.T) {
 
 func cycles(t *testing.T, random *rand.Rand, count int, c guest.Config) {
 	n := newNodeOf(t, c)
-	shapes := guesttest.Hostile()
+	shapes := slices.DeleteFunc(guesttest.Hostile(), func(s guesttest.Shape) bool { return c.InterpretAbove > 0 && len(s.Wasm) > large })
 	var pending []*run
 	end := func() {
 		r := pending[0]
@@ -98,6 +104,9 @@ func TestHostile(t *testing.T) {
 			c := guest.Config{Host: hostfuncs.New(), InterpretAbove: above}
 			n := newNodeOf(t, c)
 			for _, s := range guesttest.Hostile() {
+				if above > 0 && len(s.Wasm) > large {
+					continue
+				}
 				t.Run(s.Name, func(t *testing.T) {
 					testHostile(t, s, func() *node {
 						if above > 0 { // one that has not seen the module

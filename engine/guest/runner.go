@@ -203,7 +203,6 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
 	if r.interpretFirst(t, m) {
-		defer t.interpreter.leave(m)
 		if why, ok := r.runFirst(t, p, m, limit, report); ok {
 			return why
 		}
