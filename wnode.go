@@ -86,7 +86,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if n.Store, err = modstore.Open(modules); err != nil {
 		return nil, err
 	}
-	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Slots: c.Slots})
+	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Log: c.Log, Slots: c.Slots})
 	peerID, id, err := p2p.IDs(key)
 	if err != nil {
 		return nil, err

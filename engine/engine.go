@@ -15,7 +15,7 @@ import (
 
 // MaxProcesses is how many guest processes one node holds at once; a spawn
 // beyond it ends with system_limit.
-const MaxProcesses = 10_000
+const MaxProcesses = 1 << 18
 
 // Config describes an engine. Node, Incarnation, Modules and Runner are needed.
 type Config struct {
@@ -25,6 +25,7 @@ type Config struct {
 	Owner       Origin       // user key of who runs the node: may do what RoleAdmin may
 	Modules     Modules      // may be set later by Engine.Use
 	Runner      Runner       // runs guests
+	Quota       Quota        // of each other origin
 	Log         *slog.Logger // nil discards
 }
 
@@ -51,7 +52,9 @@ type Engine struct {
 	calls    map[Ref]pendingCall
 	closed   bool
 	draining bool
-	wg       sync.WaitGroup // goroutines of processes and services
+	wg       sync.WaitGroup // processes and goroutines of services
+	workers  workers
+	quotas   quotas
 }
 
 // New returns an engine without sessions.
@@ -59,7 +62,7 @@ func New(c Config) *Engine {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{
+	e := &Engine{
 		node: c.Node, name: c.Name, inc: c.Incarnation, owner: c.Owner,
 		runner: c.Runner, modules: c.Modules, log: c.Log, started: time.Now(),
 		procs:    map[PID]*Process{},
@@ -68,6 +71,8 @@ func New(c Config) *Engine {
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
+	e.quotas.init(c)
+	return e
 }
 
 // Use sets how other nodes are reached and where modules come from. It is
@@ -123,8 +128,11 @@ func (e *Engine) Spawn(from *Native, node NodeID, spec *Spec) PID {
 	spec.Parent = from.pid
 	spec.Origin = e.owner
 	sig := &Signal{Kind: KindSpawn, From: from.pid, Spec: spec}
-	s := e.Session(node)
-	if node == e.node || s == nil {
+	var s *Session
+	if node != e.node {
+		s = e.Session(node)
+	}
+	if s == nil {
 		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
 		if node == e.node {
 			sig.To.Incarnation = e.inc
@@ -232,8 +240,10 @@ func (e *Engine) create(sig *Signal) {
 	case e.procs[sig.To] != nil:
 		why = Reasonf(BadArg, "the pid is taken")
 	default:
-		e.procs[p.pid] = p
-		e.wg.Add(1)
+		if why = e.quotas.spawn(p.spec.Origin); why.Word == "" {
+			e.procs[p.pid] = p
+			e.wg.Add(1)
+		}
 	}
 	e.mu.Unlock()
 	if why.Word != "" {
@@ -241,10 +251,7 @@ func (e *Engine) create(sig *Signal) {
 		e.refuse(sig, why)
 		return
 	}
-	go func() {
-		defer e.wg.Done()
-		p.run()
-	}()
+	e.workers.run(p)
 }
 
 // errEngineClosed is the cause with which sessions end when the engine does.
@@ -259,7 +266,7 @@ func (e *Engine) Drain(ctx context.Context) {
 	e.mu.Unlock()
 	for _, p := range procs {
 		select {
-		case <-p.done:
+		case <-p.Done():
 		case <-ctx.Done():
 			return
 		}
@@ -285,6 +292,7 @@ func (e *Engine) Close() {
 		p.Kill(Reason{Word: Shutdown})
 	}
 	e.wg.Wait()
+	e.workers.close()
 	for _, s := range e.Sessions() {
 		s.link.Close(errEngineClosed)
 	}

@@ -20,34 +20,28 @@ const maxFilesInFlight = OutputCredit / MaxChunk
 // leaderIO is a process's side of the protocol with its group leader.
 type leaderIO struct {
 	mu     sync.Mutex
-	gone   chan struct{} // closed when the leader is gone
+	gone   chan struct{} // closed when the leader is gone; nil until someone waits
 	isGone bool
 
 	credit int
-	more   chan struct{} // has one element when credit was added
+	more   chan struct{} // has one element when credit was added; nil until someone waits
 
 	buf   []byte // input not read yet
 	eof   bool
 	asked bool
-	ready chan struct{} // closed while Read would not block; see setReady
+	ready chan struct{} // closed while Read would not block; nil until someone asks; see setReady
 	open  bool          // ready is not closed
 
 	nextID     uint64
-	files      map[uint64]chan *FileReply
+	files      map[uint64]chan *FileReply // nil until the first
 	rows, cols uint16
 }
 
+// init makes no channels yet: most processes never wait.
 func (l *leaderIO) init(s *Spec) {
-	l.gone = make(chan struct{})
 	l.credit = OutputCredit
-	l.more = make(chan struct{}, 1)
-	l.ready, l.open = make(chan struct{}), true
-	l.files = map[uint64]chan *FileReply{}
 	l.rows, l.cols = s.Terminal.Rows, s.Terminal.Cols
-	if s.NoInput {
-		l.eof = true
-	}
-	l.setReady()
+	l.eof = s.NoInput
 }
 
 // setReady brings the channel in line with the buffer.
@@ -56,9 +50,32 @@ func (l *leaderIO) setReady() {
 	if readable && l.open {
 		close(l.ready)
 		l.open = false
-	} else if !readable && !l.open {
+	} else if !readable && l.ready != nil && !l.open {
 		l.ready, l.open = make(chan struct{}), true
 	}
+}
+
+// readyChan returns a channel that is closed while Read would not block. l.mu
+// is held.
+func (l *leaderIO) readyChan() <-chan struct{} {
+	if l.ready == nil {
+		l.ready, l.open = make(chan struct{}), true
+		l.setReady()
+	}
+	return l.ready
+}
+
+// goneChan returns a channel that is closed when the leader is gone.
+func (l *leaderIO) goneChan() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone == nil {
+		l.gone = make(chan struct{})
+		if l.isGone {
+			close(l.gone)
+		}
+	}
+	return l.gone
 }
 
 // toLeader sends a signal to the group leader, with the token.
@@ -104,7 +121,7 @@ func (p *Process) waitLink() error {
 			return err
 		}
 		select {
-		case <-p.io.gone:
+		case <-p.io.goneChan():
 			return ErrLeaderGone
 		default:
 		}
@@ -117,7 +134,7 @@ func (p *Process) await(c <-chan struct{}) error {
 	p.Pause()
 	select {
 	case <-c:
-	case <-p.io.gone:
+	case <-p.io.goneChan():
 	case <-p.ctx.Done():
 	}
 	p.Resume()
@@ -148,6 +165,9 @@ func (p *Process) takeCredit(n int) (int, error) {
 			l.credit -= n
 			l.mu.Unlock()
 			return n, nil
+		}
+		if l.more == nil {
+			l.more = make(chan struct{}, 1)
 		}
 		l.mu.Unlock()
 		if err := p.await(l.more); err != nil {
@@ -203,7 +223,7 @@ func (p *Process) Readable() <-chan struct{} {
 	if ask {
 		l.asked = true
 	}
-	ready := l.ready
+	ready := l.readyChan()
 	l.mu.Unlock()
 	if ask {
 		p.toLeader(&Signal{Kind: KindInput, N: MaxInput})
@@ -238,7 +258,7 @@ func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
 		case r := <-waits[len(replies)]:
 			replies = append(replies, r)
 			return nil
-		case <-p.io.gone:
+		case <-p.io.goneChan():
 			return ErrLeaderGone
 		case <-p.ctx.Done():
 			return p.check()
@@ -264,6 +284,9 @@ func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
 		p.io.mu.Lock()
 		p.io.nextID++
 		r.ID = p.io.nextID
+		if p.io.files == nil {
+			p.io.files = map[uint64]chan *FileReply{}
+		}
 		p.io.files[r.ID] = c
 		p.io.mu.Unlock()
 		waits = append(waits, c)
@@ -320,7 +343,9 @@ func (l *leaderIO) leaderGone() {
 func (l *leaderIO) markGone() {
 	if !l.isGone {
 		l.isGone = true
-		close(l.gone)
+		if l.gone != nil {
+			close(l.gone)
+		}
 		l.setReady()
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -27,34 +28,34 @@ type Process struct {
 	created    time.Time
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
-	done       chan struct{} // closed when it is gone from the engine
 	io         leaderIO
 	reductions atomic.Uint64
-	turn       Turn // nil: there is no need to take any
+	turn       Turn   // nil: there is no need to take any
+	memory     uint64 // bytes of linear memory, of the goroutine that runs it
 
 	mu       sync.Mutex
 	state    State
 	module   Module
 	why      Reason // of the first kill; zero while none
-	links    map[PID]struct{}
-	monitors map[Ref]PID
+	links    smallMap[PID, struct{}]
+	monitors smallMap[Ref, PID]
+	gone     bool          // links and monitors have been told
+	done     chan struct{} // closed when it is gone from the engine; nil until someone asks
+	isDone   bool
 }
 
 func newProcess(e *Engine, sig *Signal) *Process {
 	p := &Process{
 		eng: e, pid: sig.To, spec: sig.Spec, created: time.Now(), state: Starting,
-		module:   sig.Spec.Module,
-		done:     make(chan struct{}),
-		links:    map[PID]struct{}{},
-		monitors: map[Ref]PID{},
+		module: sig.Spec.Module,
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.io.init(sig.Spec)
 	if sig.Spec.Link {
-		p.links[sig.From] = struct{}{}
+		p.links.set(sig.From, struct{}{})
 	}
 	if !sig.Spec.Monitor.IsZero() {
-		p.monitors[sig.Spec.Monitor] = sig.From
+		p.monitors.set(sig.Spec.Monitor, sig.From)
 	}
 	return p
 }
@@ -70,7 +71,17 @@ func (p *Process) Spec() *Spec { return p.spec }
 func (p *Process) Context() context.Context { return p.ctx }
 
 // Done is closed when the process is gone and its Down signals are sent.
-func (p *Process) Done() <-chan struct{} { return p.done }
+func (p *Process) Done() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done == nil {
+		p.done = make(chan struct{})
+		if p.isDone {
+			close(p.done)
+		}
+	}
+	return p.done
+}
 
 // Running says that the guest's first instruction is due.
 func (p *Process) Running() {
@@ -133,7 +144,6 @@ func (p *Process) main(report *Report) (r Reason) {
 			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
 		}
 	}()
-	begin := time.Now()
 	m := p.spec.Module
 	if !m.CID.Defined() {
 		c, err := p.eng.modules.Resolve(m.Name)
@@ -146,11 +156,11 @@ func (p *Process) main(report *Report) (r Reason) {
 		m.CID = c
 	}
 	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.spec.Parent.Node)
-	report.Fetch = time.Since(begin)
+	begin := time.Now()
+	report.Fetch = begin.Sub(p.created)
 	if err != nil {
 		return asReason(err, ModuleNotFound)
 	}
-	begin = time.Now()
 	r = p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)
@@ -174,20 +184,28 @@ func (p *Process) exit(r Reason, report *Report) {
 	e.mu.Lock()
 	delete(e.procs, p.pid)
 	e.mu.Unlock()
+	e.quotas.exit(p.spec.Origin, p.memory)
 	p.cancel(r)
 
 	p.mu.Lock()
 	links, monitors := p.links, p.monitors
-	p.links, p.monitors = nil, nil
+	p.links, p.monitors, p.gone = smallMap[PID, struct{}]{}, smallMap[Ref, PID]{}, true
 	p.mu.Unlock()
-	for ref, to := range monitors {
+	for ref, to := range monitors.all() {
 		e.send(&Signal{Kind: KindDown, From: p.pid, To: to, Ref: ref, Reason: r, Report: report})
 	}
-	for to := range links {
+	for to := range links.all() {
 		e.send(&Signal{Kind: KindExit, From: p.pid, To: to, Reason: r})
 	}
-	e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
-	close(p.done)
+	if e.log.Enabled(context.Background(), slog.LevelInfo) {
+		e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isDone = true
+	if p.done != nil {
+		close(p.done)
+	}
 }
 
 // alias is the node part of the pids that this node prints.
@@ -204,8 +222,7 @@ func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindExit:
 		p.mu.Lock()
-		_, linked := p.links[sig.From]
-		delete(p.links, sig.From)
+		linked := p.links.delete(sig.From)
 		p.mu.Unlock()
 		if linked && sig.Reason.Word != Normal {
 			p.Kill(sig.Reason)
@@ -220,9 +237,9 @@ func (p *Process) signal(sig *Signal) {
 		}
 	case KindMonitor:
 		p.mu.Lock()
-		gone := p.monitors == nil
+		gone := p.gone
 		if !gone {
-			p.monitors[sig.Ref] = sig.From
+			p.monitors.set(sig.Ref, sig.From)
 		}
 		p.mu.Unlock()
 		if gone {
@@ -230,13 +247,13 @@ func (p *Process) signal(sig *Signal) {
 		}
 	case KindDemonitor:
 		p.mu.Lock()
-		if p.monitors[sig.Ref] == sig.From {
-			delete(p.monitors, sig.Ref)
+		if by, ok := p.monitors.get(sig.Ref); ok && by == sig.From {
+			p.monitors.delete(sig.Ref)
 		}
 		p.mu.Unlock()
 	case KindUnlink:
 		p.mu.Lock()
-		delete(p.links, sig.From)
+		p.links.delete(sig.From)
 		p.mu.Unlock()
 	case KindDown, KindCredit, KindInputData, KindFileReply, KindWindow:
 		if sig.From == p.spec.Leader.PID {
@@ -249,15 +266,15 @@ func (p *Process) signal(sig *Signal) {
 func (p *Process) sessionDown(node NodeID) {
 	p.mu.Lock()
 	linked := false
-	for to := range p.links {
+	for to := range p.links.all() {
 		if to.Node == node {
 			linked = true
-			delete(p.links, to)
+			p.links.delete(to)
 		}
 	}
-	for ref, to := range p.monitors {
+	for ref, to := range p.monitors.all() {
 		if to.Node == node {
-			delete(p.monitors, ref)
+			p.monitors.delete(ref)
 		}
 	}
 	p.mu.Unlock()

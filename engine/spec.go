@@ -22,6 +22,7 @@ type Spec struct {
 	Limits Limits
 	Grants []string // names of host function groups beyond the default ones
 	Seed   uint64   // of the guest's random source; 0 is the machine's own
+	Clock  Clock    // what the guest takes for the time
 
 	Origin  Origin
 	Leader  Leader
@@ -75,6 +76,23 @@ type Limits struct {
 	Wall   time.Duration // counted from the spawn
 	Fuel   uint64        // reductions
 	Stack  uint64        // bytes that nested calls take
+}
+
+// ClockKind is how time passes for a guest.
+type ClockKind uint8
+
+// The kinds of clocks.
+const (
+	ClockReal    ClockKind = iota // the machine's
+	ClockFixed                    // it stands still; waiting takes no time
+	ClockVirtual                  // it goes on by a microsecond with each look at it, and by what the guest waits for, at once
+)
+
+// Clock is what a guest takes for the time. With one that is not real, and a
+// Seed, equal inputs give equal runs on every machine.
+type Clock struct {
+	Kind  ClockKind
+	Start int64 // nanoseconds since 1970 at the begin of the run, if it is not real
 }
 
 // Origin is the user key of the node that first spawned a process, inherited

@@ -6,6 +6,7 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 
+	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
@@ -15,13 +16,36 @@ import (
 func (g *guest) now(clock uint32) (uint64, abi.Errno) {
 	switch clock {
 	case abi.ClockRealtime:
+		if g.clock.Kind != engine.ClockReal {
+			return uint64(g.clock.Start) + g.clock.passed, 0
+		}
 		return uint64(time.Now().UnixNano()), 0
 	case abi.ClockMonotonic:
+		if g.clock.Kind != engine.ClockReal {
+			return g.clock.passed + 1, 0
+		}
 		return uint64(time.Since(g.host.start)) + 1, 0 // Go guests take 0 for a broken clock
 	case abi.ClockProcessCPUTime, abi.ClockThreadCPUTime:
 		return 0, abi.ENOTSUP
 	}
 	return 0, abi.EINVAL
+}
+
+// clock is the time of a guest that does not have the machine's.
+type clock struct {
+	engine.Clock
+	passed uint64 // nanoseconds since its begin
+}
+
+// tick is how much a look at a virtual clock moves it on, so that who waits for
+// a time by looking at it gets there.
+const tick = uint64(time.Microsecond)
+
+// pass moves a virtual clock on.
+func (c *clock) pass(n uint64) {
+	if c.Kind == engine.ClockVirtual {
+		c.passed += n
+	}
 }
 
 // clockResGet writes the resolution of a clock, u64 nanoseconds: 1. ENOTSUP
@@ -40,6 +64,7 @@ func clockResGet(c *call, a []uint64) abi.Errno {
 // clockTimeGet writes the time of a clock, u64 nanoseconds; the precision is
 // not looked at. Errors as of clock_res_get.
 func clockTimeGet(c *call, a []uint64) abi.Errno {
+	c.clock.pass(tick)
 	t, errno := c.now(uint32(a[0]))
 	if errno != 0 {
 		return errno

@@ -3,6 +3,8 @@ package hostfuncs
 // functions returns the implementation of each function by name.
 func functions() map[string]function {
 	return map[string]function{
+		"sha256":                  sha256Sum,
+		"blake3":                  blake3Sum,
 		"args_get":                argsGet,
 		"args_sizes_get":          argsSizesGet,
 		"environ_get":             environGet,

@@ -57,7 +57,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 }
 
 func (h *Host) enter(ctx context.Context, p process) (context.Context, func()) {
-	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed)}
+	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
 	g.fds.init(p.Spec())
 	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
 }
@@ -86,6 +86,7 @@ type guest struct {
 	done    <-chan struct{}
 	fds     table
 	random  random
+	clock   clock
 	scratch []byte // joins small writes
 	dir     dirPiece
 	call    call // the one under way

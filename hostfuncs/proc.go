@@ -12,7 +12,6 @@ import (
 // an unreachable behind it.
 func procExit(c *call, a []uint64) abi.Errno {
 	code := uint32(a[0])
-	c.mod.CloseWithExitCode(c.guest, code)
 	panic(sys.NewExitError(code))
 }
 

@@ -11,7 +11,11 @@ import (
 
 func TestFunctionsAreAllImplemented(t *testing.T) {
 	impl := functions()
+	n := 0
 	for _, f := range abi.Functions() {
+		if f.Module == abi.WASI {
+			n++
+		}
 		if impl[f.Name] == nil {
 			t.Errorf("%s.%s has no implementation", f.Module, f.Name)
 		}
@@ -20,7 +24,7 @@ func TestFunctionsAreAllImplemented(t *testing.T) {
 	for name := range impl {
 		t.Errorf("%s is not in the ABI", name)
 	}
-	if n := len(abi.Functions()); n != 46 {
+	if n != 46 {
 		t.Errorf("%d functions, want the 46 of WASI preview 1", n)
 	}
 }

@@ -51,11 +51,19 @@ const (
 func (d *descriptor) isStream() bool { return d.kind <= kindStderr }
 
 // table holds the descriptors of a guest by number.
-type table struct{ fds []*descriptor }
+type table struct {
+	fds []*descriptor
+
+	// Where those are that every guest has.
+	streams [3]descriptor
+	first   [4]*descriptor
+}
 
 func (t *table) init(s *engine.Spec) {
-	for i, tty := range []bool{s.Terminal.Stdin, s.Terminal.Stdout, s.Terminal.Stderr} {
-		d := &descriptor{kind: kind(i), filetype: abi.FiletypeUnknown, base: streamRights | abi.RightFdWrite}
+	t.fds = t.first[:0]
+	for i, tty := range [...]bool{s.Terminal.Stdin, s.Terminal.Stdout, s.Terminal.Stderr} {
+		d := &t.streams[i]
+		*d = descriptor{kind: kind(i), filetype: abi.FiletypeUnknown, base: streamRights | abi.RightFdWrite}
 		if d.kind == kindStdin {
 			d.base = streamRights | abi.RightFdRead
 		}

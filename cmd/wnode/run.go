@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/home"
+	"github.com/wnode-project/wnode/hostfuncs/abi"
 	"github.com/wnode-project/wnode/origin"
 )
 
@@ -25,7 +27,9 @@ type runFlags struct {
 	env, dirs          []string
 	timeout            time.Duration
 	memory, stack      string
-	fuel               uint64
+	fuel, seed         uint64
+	clock              string
+	grants             []string
 	noInput, terminal  bool
 }
 
@@ -59,6 +63,9 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
 	fl.Uint64Var(&f.fuel, "fuel", 0, "end it when it has used `N` reductions, about one for each instruction (default no limit)")
 	fl.StringVar(&f.stack, "stack", "", "limit how much its nested calls take, as 16MiB (default 4MiB)")
+	fl.Uint64Var(&f.seed, "seed", 0, "give it the same random bytes each time, of this `SEED`")
+	fl.StringVar(&f.clock, "clock", "real", "let its time be `KIND`: real, fixed or virtual; fixed and virtual may begin at a date, as virtual@2026-01-01T00:00:00Z")
+	fl.StringSliceVar(&f.grants, "grant", nil, "let it use a `GROUP` of host functions: "+strings.Join(abi.Grants(), ", ")+" (repeatable)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
 	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
 	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
@@ -108,7 +115,16 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 		}
 		*l.to = n
 	}
-	s.Limits.Fuel = f.fuel
+	for _, g := range f.grants {
+		if !slices.Contains(abi.Grants(), g) {
+			return nil, nil, usagef("--grant %q: there is no such group; there are: %s", clean(g), strings.Join(abi.Grants(), ", "))
+		}
+	}
+	s.Limits.Fuel, s.Seed, s.Grants = f.fuel, f.seed, f.grants
+	var err error
+	if s.Clock, err = parseClock(f.clock); err != nil {
+		return nil, nil, err
+	}
 	s.Terminal = a.terminal(f.terminal)
 	return s, dirs, nil
 }
@@ -130,6 +146,23 @@ func parseDir(d string) (origin.Dir, error) {
 		return dir, usagef("--dir %s: want HOST::GUEST or HOST::GUEST:ro", clean(d))
 	}
 	return dir, nil
+}
+
+// parseClock reads real, fixed or virtual, the latter two with an optional @DATE.
+func parseClock(s string) (engine.Clock, error) {
+	kind, date, dated := strings.Cut(s, "@")
+	c := engine.Clock{Kind: map[string]engine.ClockKind{"fixed": engine.ClockFixed, "virtual": engine.ClockVirtual}[kind]}
+	if c.Kind == engine.ClockReal && s != "real" {
+		return c, usagef("--clock %q: want real, fixed or virtual", clean(s))
+	}
+	if dated {
+		t, err := time.Parse(time.RFC3339, date)
+		if err != nil {
+			return c, usagef("--clock %q: want a date as 2026-01-01T00:00:00Z behind the @", clean(s))
+		}
+		c.Start = t.UnixNano()
+	}
+	return c, nil
 }
 
 // parseSize reads bytes with an optional binary unit: 65536, 64K, 64MiB, 1G.

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
@@ -20,24 +21,43 @@ const (
 // Check says whether a module can be admitted, without compiling it: it is a
 // core module, imports only what hosts of this version offer, its tables at the
 // start are of a sane size, and its memory at the start fits the limit in bytes;
-// 0 is DefaultMemory. It takes microseconds, so that a module is refused before
-// it is sent anywhere. The error is an
+// 0 is DefaultMemory. It takes 3 ms for a megabyte, so that a module is refused
+// before it is sent anywhere. The error is an
 // engine.Reason: module_invalid or memory. A module that passes may still be
 // refused by the compiler.
 func Check(b []byte, memoryLimit uint64) error {
-	memory, err := admit(b)
+	a, err := admit(b)
 	if err != nil {
 		return err
 	}
 	if memoryLimit == 0 {
 		memoryLimit = DefaultMemory
 	}
-	return fits(memory, memoryLimit)
+	return fits(a.memory, memoryLimit)
+}
+
+// admitted is what admission finds out about a module.
+type admitted struct {
+	memory uint64     // bytes from the start
+	grants []abi.Func // it imports them, and a spec must grant them
+}
+
+// granted reports a function that the spec does not grant.
+func (a *admitted) granted(s *engine.Spec) error {
+	for _, f := range a.grants {
+		if !slices.Contains(s.Grants, f.Grant) {
+			return engine.Reasonf(engine.NotGranted, "the module imports %s.%s, which needs --grant %s", f.Module, f.Name, f.Grant)
+		}
+	}
+	return nil
 }
 
 // admit checks all of a module that does not depend on the process that runs
-// it. It returns how many bytes of memory the module has from the start.
-func admit(b []byte) (memory uint64, err error) {
+// it.
+func admit(b []byte) (a admitted, err error) {
+	if len(b) > maxModule {
+		return a, engine.Reasonf(engine.ModuleInvalid, "the module has %d bytes, the limit is %s: strip its debug information, or split it", len(b), bytesText(maxModule))
+	}
 	m, err := wasmfile.Parse(b)
 	if err == nil {
 		err = m.Missing(hostFunctions())
@@ -45,16 +65,27 @@ func admit(b []byte) (memory uint64, err error) {
 	if err == nil {
 		err = checkMemory(m)
 	}
+	if err == nil {
+		err = checkSections(m)
+	}
+	if err == nil {
+		err = checkBodies(m, b)
+	}
 	if err == nil && m.Elements > maxElements {
 		err = fmt.Errorf("the module's tables have %d elements from the start, the limit is %d", m.Elements, maxElements)
 	}
 	switch {
 	case err != nil:
-		return 0, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
-	case m.Memory == nil:
-		return 0, nil
+		return a, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
+	case m.Memory != nil:
+		a.memory = m.Memory.Min * pageSize
 	}
-	return m.Memory.Min * pageSize, nil
+	for _, f := range abi.Functions() {
+		if f.Grant != "" && slices.ContainsFunc(m.Imports, func(im wasmfile.Import) bool { return im.Module == f.Module && im.Name == f.Name }) {
+			a.grants = append(a.grants, f)
+		}
+	}
+	return a, nil
 }
 
 // fits reports a memory that is larger from the start than its limit.

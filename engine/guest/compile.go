@@ -3,57 +3,87 @@ package guest
 import (
 	"context"
 	"fmt"
-	goruntime "runtime"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/codecache"
+	"github.com/wnode-project/wnode/engine/guest/image"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
-// maxIdle is how many bytes of modules, as files, are kept compiled while no
-// process uses them. Machine code is several times larger.
-const maxIdle = 64 << 20
+const (
+	// maxIdle is how many bytes of modules, as files, are kept compiled while no
+	// process uses them. Machine code is several times larger.
+	maxIdle = 64 << 20
+	// maxCompile is how long a compilation may take, from its begin.
+	maxCompile = 10 * time.Second
+	// maxReason bounds what the compiler says of a module, in bytes.
+	maxReason = 500
+)
 
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
-	slots chan struct{} // compilations at once
+	pool  *pool
+	disk  *codecache.Cache // nil: none
+	cores int              // as many as guests run at once
+	slots *compileSlots
+	limit time.Duration // maxCompile, but in tests
 
 	wg sync.WaitGroup
 
-	mu   sync.Mutex
-	byID map[cid.Cid]*entry
-	idle []*entry // nobody uses them; longest idle first
+	mu      sync.Mutex
+	byID    map[cid.Cid]*entry
+	idle    []*entry // nobody uses them; longest idle first
+	refused refusals
 }
 
 type entry struct {
 	id    cid.Cid
 	size  int
 	users int
+	turn  *turn
 	ready chan struct{} // closed when what follows is set
 
-	memory uint64 // bytes of memory from the start
-	code   wazero.CompiledModule
-	err    error
+	found
+	err error
+
+	idle []*instance // of the pool, whose lock guards it; longest idle first
 }
 
-func (c *compiled) init(rt wazero.Runtime) {
-	c.rt = rt
-	c.slots = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
+// found is what a compilation makes.
+type found struct {
+	admitted
+	code    wazero.CompiledModule
+	initial *initial
+}
+
+func (c *compiled) init(rt wazero.Runtime, p *pool, disk *codecache.Cache, cores int) {
+	c.rt, c.pool, c.disk, c.cores = rt, p, disk, cores
+	// At least two, or one bomb would keep all others waiting.
+	c.slots = newCompileSlots(max(2, c.cores))
+	c.limit = maxCompile
 	c.byID = map[cid.Cid]*entry{}
 }
 
 // get returns the compiled module and a function to call when it is not used any
 // more. Callers that want the same module wait for one compilation; it goes on
 // when the one that began it gives up, so that the next finds it done. A module
-// that does not compile is remembered as such.
-func (c *compiled) get(ctx context.Context, m engine.ModuleData) (*entry, func(), error) {
+// that was refused, or that took too long, is refused at once the next time.
+func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, func(), error) {
 	c.mu.Lock()
-	e := c.use(m)
+	if err := c.refused.get(m.CID); err != nil {
+		c.mu.Unlock()
+		return nil, nil, err
+	}
+	e := c.use(m, o)
 	c.mu.Unlock()
 	release := func() { c.release(e) }
 	select {
@@ -71,14 +101,17 @@ func (c *compiled) get(ctx context.Context, m engine.ModuleData) (*entry, func()
 
 // use returns the module's entry with one user more, and begins to compile a
 // new one. c.mu is held.
-func (c *compiled) use(m engine.ModuleData) *entry {
+func (c *compiled) use(m engine.ModuleData, o engine.Origin) *entry {
 	e := c.byID[m.CID]
 	if e == nil {
-		e = &entry{id: m.CID, size: len(m.Bytes), ready: make(chan struct{})}
+		e = &entry{id: m.CID, size: len(m.Bytes), turn: c.slots.queue(o), ready: make(chan struct{})}
 		c.byID[m.CID] = e
 		c.wg.Go(func() { c.compile(e, m.Bytes) })
-	} else if e.users == 0 {
-		c.unidle(e)
+	} else {
+		c.slots.join(e.turn, o)
+		if e.users == 0 {
+			c.unidle(e)
+		}
 	}
 	e.users++
 	return e
@@ -87,30 +120,56 @@ func (c *compiled) use(m engine.ModuleData) *entry {
 // prepare begins to compile a module that is not here yet.
 func (c *compiled) prepare(m engine.ModuleData) {
 	c.mu.Lock()
-	e := c.use(m)
+	if c.refused.get(m.CID) != nil {
+		c.mu.Unlock()
+		return
+	}
+	e := c.use(m, engine.Origin{})
 	c.mu.Unlock()
 	c.release(e)
 }
 
-// close waits for compilations: they cannot be called off.
-func (c *compiled) close() { c.wg.Wait() }
-
-func (c *compiled) compile(e *entry, b []byte) {
-	c.slots <- struct{}{}
-	defer func() { <-c.slots }()
-	defer close(e.ready)
-	if e.memory, e.err = admit(b); e.err != nil {
-		return
+// close waits for compilations, which cannot be called off, and gives up what
+// modules hold outside the runtime.
+func (c *compiled) close() {
+	c.wg.Wait()
+	for _, e := range c.byID {
+		e.initial.close()
 	}
-	var code []byte
-	if code, e.err = metered(b); e.err != nil {
-		return
-	}
-	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
-	e.code, e.err = c.rt.CompileModule(ctx, code)
 }
 
-// metered returns what is compiled for a module that was admitted.
+// compile fills in e once it has a slot, which it keeps until the compiler has
+// really returned. When that takes too long, those that wait are told so before.
+func (c *compiled) compile(e *entry, b []byte) {
+	<-e.turn.granted
+	defer c.slots.release(e.turn)
+	a, err := admit(b)
+	if err != nil {
+		c.done(e, found{}, err)
+		return
+	}
+	late := time.AfterFunc(c.limit, func() {
+		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
+			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
+	})
+	defer late.Stop()
+	f := found{admitted: a}
+	counted, err := metered(b)
+	if err == nil {
+		im := image.Split(counted)
+		if f.code, err = c.compileModule(e.id, im.Code); err == nil {
+			f.initial = newInitial(im, a.memory)
+		} else {
+			err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
+		}
+	}
+	if !c.done(e, f, err) {
+		f.close()
+	}
+}
+
+// metered returns what is compiled for a module that was admitted, before its
+// initial state is taken out.
 func metered(b []byte) ([]byte, error) {
 	code, info, err := meter.Rewrite(capTables(b))
 	if err == nil && info.Stack > maxStaticStack {
@@ -122,37 +181,100 @@ func metered(b []byte) ([]byte, error) {
 	return code, nil
 }
 
-func (c *compiled) unidle(e *entry) {
-	for i := range c.idle {
-		if c.idle[i] == e {
-			c.idle = append(c.idle[:i], c.idle[i+1:]...)
-			return
+// close gives up what a compilation made.
+func (f *found) close() {
+	if f.code != nil {
+		f.code.Close(context.Background())
+		f.initial.close()
+	}
+}
+
+// compileModule compiles, or finds on disk what was compiled before.
+func (c *compiled) compileModule(id cid.Cid, b []byte) (code wazero.CompiledModule, err error) {
+	ctx := experimental.WithCompilationWorkers(context.Background(), c.cores)
+	if c.disk == nil {
+		return c.rt.CompileModule(ctx, b)
+	}
+	_, err = c.disk.Compile(id.KeyString(), func() error {
+		code, err = c.rt.CompileModule(ctx, b)
+		return err
+	})
+	return code, err
+}
+
+// done says how the compilation of e ended, unless that was said before.
+func (c *compiled) done(e *entry, f found, err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-e.ready:
+		return false
+	default:
+	}
+	e.found, e.err = f, err
+	if err != nil {
+		c.refused.add(e.id, err)
+		delete(c.byID, e.id)
+		c.unidle(e)
+	}
+	close(e.ready)
+	return true
+}
+
+// oneLine shortens what a compiler says, and leaves no control characters.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
 		}
+		return r
+	}, s)
+	if len(s) > maxReason {
+		s = fmt.Sprintf("%.*s...", maxReason, s)
+	}
+	return s
+}
+
+// unidle takes e out of the idle ones, if it is there. c.mu is held.
+func (c *compiled) unidle(e *entry) {
+	if i := slices.Index(c.idle, e); i >= 0 {
+		c.idle = slices.Delete(c.idle, i, i+1)
 	}
 }
 
 func (c *compiled) release(e *entry) {
 	var drop []*entry
 	c.mu.Lock()
-	if e.users--; e.users == 0 {
+	if e.users--; e.users == 0 && c.byID[e.id] == e {
 		c.idle = append(c.idle, e)
-		total := 0
-		for _, i := range c.idle {
-			total += i.size
-		}
-		for len(c.idle) > 1 && total > maxIdle {
-			old := c.idle[0]
-			c.idle = c.idle[1:]
-			total -= old.size
-			delete(c.byID, old.id)
-			drop = append(drop, old)
-		}
+		drop = c.evict()
 	}
 	c.mu.Unlock()
 	for _, old := range drop {
-		<-old.ready
-		if old.code != nil {
-			old.code.Close(context.Background())
-		}
+		c.pool.drop(old)
+		old.close()
 	}
+}
+
+// evict takes out what has been idle for longest while there is too much, but
+// not the last one, and none that is still being compiled. c.mu is held.
+func (c *compiled) evict() (drop []*entry) {
+	total := 0
+	for _, e := range c.idle {
+		total += e.size
+	}
+	for i := 0; i < len(c.idle)-1 && total > maxIdle; {
+		e := c.idle[i]
+		select {
+		case <-e.ready:
+		default:
+			i++
+			continue
+		}
+		c.idle = slices.Delete(c.idle, i, i+1)
+		delete(c.byID, e.id)
+		total -= e.size
+		drop = append(drop, e)
+	}
+	return drop
 }

@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
@@ -32,7 +36,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	ctx := context.Background()
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
-	c.init(rt)
+	c.init(rt, &pool{}, nil, 2)
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {
@@ -77,14 +81,14 @@ func TestCompileOnce(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(enough)
-	if _, _, err := c.get(ctx, m); !errors.Is(err, enough) {
+	if _, _, err := c.get(ctx, m, engine.Origin{}); !errors.Is(err, enough) {
 		t.Errorf("gave up: %v", err)
 	}
 	var wg sync.WaitGroup
 	entries := make([]*entry, 50)
 	for i := range entries {
 		wg.Go(func() {
-			e, release, err := c.get(context.Background(), m)
+			e, release, err := c.get(context.Background(), m, engine.Origin{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -115,7 +119,7 @@ func TestCompileErrorKept(t *testing.T) {
 	m := moduleData(t, bad)
 	var first error
 	for range 3 {
-		_, _, err := c.get(context.Background(), m)
+		_, _, err := c.get(context.Background(), m, engine.Origin{})
 		if first == nil {
 			first = err
 		}
@@ -128,33 +132,132 @@ func TestCompileErrorKept(t *testing.T) {
 	}
 }
 
+// numbered is a module like nothing, one for each number.
+func numbered(t *testing.T, n int) engine.ModuleData {
+	t.Helper()
+	return moduleData(t, append(nothing(t), 0, 6, 4, 'a'+byte(n>>12&15), 'a'+byte(n>>8&15), 'a'+byte(n>>4&15), 'a'+byte(n&15), 0))
+}
+
+// A compilation that takes too long costs those that wait for it an error, and
+// its origin the slot until it ends; it is not tried again. Others do not wait.
+func TestCompileTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, rt := newCompiled(t)
+		slow, other := engine.Origin{1}, engine.Origin{2}
+		begin := time.Now()
+		_, _, err := c.get(context.Background(), numbered(t, 0), slow)
+		took := time.Since(begin)
+		var why engine.Reason
+		if !errors.As(err, &why) || why.Word != engine.ModuleInvalid || !strings.Contains(why.Detail, "longer than 10s to compile") || took != 10*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		begin = time.Now()
+		if _, _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || time.Since(begin) != 0 {
+			t.Errorf("again: %v after %v", again, time.Since(begin))
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		for _, o := range []engine.Origin{slow, other} {
+			n := int(o[0])
+			go c.get(ctx, numbered(t, n), o)
+			synctest.Wait()
+			if got := int(rt.n.Load()); got != n { // 1: the slow one alone; 2: and the other's
+				t.Errorf("origin %d: %d compilations have begun", n, got)
+			}
+		}
+		cancel()
+		close(rt.hold)
+		synctest.Wait()
+		if n := rt.n.Load(); n != 3 {
+			t.Errorf("%d compilations", n)
+		}
+		if _, _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || rt.n.Load() != 3 {
+			t.Errorf("after it has ended: %v", again)
+		}
+	})
+}
+
+// An origin has one compilation at a time; what another wants too does not wait
+// for the first one's others.
+func TestCompileFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, rt := newCompiled(t)
+		c.slots = newCompileSlots(3)
+		want := func(n int, o byte) {
+			go func() {
+				_, release, err := c.get(context.Background(), numbered(t, n), engine.Origin{o})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				release()
+			}()
+			synctest.Wait()
+		}
+		for _, step := range []struct {
+			module int
+			origin byte
+			begun  int32
+		}{{0, 1, 1}, {1, 1, 1}, {2, 1, 1}, {3, 2, 2}, {2, 3, 3}, {4, 4, 3}, {0, 5, 3}} {
+			want(step.module, step.origin)
+			if n := rt.n.Load(); n != step.begun {
+				t.Errorf("module %d for origin %d: %d have begun", step.module, step.origin, n)
+			}
+		}
+		close(rt.hold)
+		synctest.Wait()
+		if n := rt.n.Load(); n != 5 || c.slots.free != 3 || len(c.slots.busy)+len(c.slots.waiting) != 0 {
+			t.Errorf("%d compilations, slots %+v", n, c.slots)
+		}
+	})
+}
+
+// What was refused is remembered, the latest maxRefused of them.
+func TestRefusedBounded(t *testing.T) {
+	var r refusals
+	for i := range maxRefused + 1 {
+		r.add(numbered(t, i).CID, fmt.Errorf("%d", i))
+		if i == 1 && r.get(numbered(t, 0).CID) == nil { // asked for: it stays
+			t.Error("forgotten")
+		}
+	}
+	for n, want := range map[int]string{0: "0", 1: "<nil>", 2: "2", maxRefused: fmt.Sprint(maxRefused)} {
+		if got := fmt.Sprint(r.get(numbered(t, n).CID)); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+	if len(r.byID) != maxRefused || r.order.Len() != maxRefused {
+		t.Errorf("%d, %d", len(r.byID), r.order.Len())
+	}
+}
+
 // What nobody uses is given up, longest idle first, when it is more than
 // maxIdle; what is used stays.
 func TestCompiledIdle(t *testing.T) {
 	c, rt := newCompiled(t)
 	close(rt.hold)
-	_, release, err := c.get(context.Background(), moduleData(t, nothing(t)))
+	_, release, err := c.get(context.Background(), moduleData(t, nothing(t)), engine.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No modules, so that none is compiled; their sizes count all the same.
-	part := func(first byte) engine.ModuleData {
-		m := moduleData(t, []byte{first})
-		m.Bytes = make([]byte, maxIdle*2/5)
-		return m
+	// With a custom section of zeros that makes them large.
+	part := func(n int) engine.ModuleData {
+		size := maxIdle * 2 / 5
+		return moduleData(t, append(append(numbered(t, n).Bytes, code(0, uleb(size+1), 0)...), make([]byte, size)...))
 	}
-	for i := range byte(3) {
-		if _, _, err := c.get(context.Background(), part(i)); err == nil {
-			t.Fatal("compiled zeros")
+	for i := range 3 {
+		_, release, err := c.get(context.Background(), part(i), engine.Origin{})
+		if err != nil {
+			t.Fatal(err)
 		}
+		release()
 	}
 	for i, want := range []bool{false, true, true} {
-		if id := part(byte(i)).CID; c.isIdle(id) != want {
+		if id := part(i).CID; c.isIdle(id) != want {
 			t.Errorf("part %d is kept: %v", i, !want)
 		}
 	}
 	release()
-	if !c.isIdle(moduleData(t, nothing(t)).CID) || rt.n.Load() != 1 {
+	if !c.isIdle(moduleData(t, nothing(t)).CID) || rt.n.Load() != 4 {
 		t.Errorf("compiled %d times", rt.n.Load())
 	}
 }

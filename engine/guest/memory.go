@@ -2,104 +2,134 @@ package guest
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/wnode-project/wnode/engine"
 )
 
-// memory allocates the linear memory of one instance outside the Go heap, as
-// one reservation that grows in place: growing never copies, and untouched
-// pages cost nothing. One goroutine uses it at a time.
+// maxCompared is up to which size a memory that was used is compared with what
+// it was.
+const maxCompared = 8 << 20
+
+// memory is the linear memory of one instance, outside the Go heap: a slot
+// while it is small, else a reservation that grows in place. It begins with the
+// module's initial data and can be put back to it. One goroutine uses it at a
+// time.
 type memory struct {
-	pool     *memoryPool
-	limit    uint64
-	exceeded func() // called when the guest wants more than the limit
-	buf      []byte // the whole reservation
-	size     uint64 // in use
+	from    *spaces
+	initial *initial
+
+	// Of the process that runs.
+	owner *engine.Process
+	limit uint64
+
+	b      []byte // all that it can grow to in place; nil: none
+	size   uint64 // in use
+	inSlot bool
+	mapped bool // the image is mapped at its start
+	shrink bool // the next Reallocate is shrunk's
 }
 
 var _ experimental.MemoryAllocator = (*memory)(nil)
 
-// Allocate implements experimental.MemoryAllocator. Admission has refused
-// modules whose minimum is above the limit.
-func (m *memory) Allocate(capacity, maximum uint64) experimental.LinearMemory {
-	m.buf = m.pool.get(max(capacity, min(maximum, m.limit)))
-	return m
+// newMemory returns the memory of a new instance, with the initial data. The
+// limit in bytes is not below the module's minimum.
+func newMemory(from *spaces, in *initial, limit uint64) (*memory, error) {
+	m := &memory{from: from, initial: in, limit: limit}
+	if in.memory == 0 {
+		return m, nil // it may grow
+	}
+	if err := m.alloc(in.memory); err != nil {
+		return nil, err
+	}
+	if in.file != nil {
+		m.mapped = true // even if that fails: what is there then is not used again
+		if err := in.file.mapTo(m.b); err != nil {
+			m.Free()
+			return nil, err
+		}
+	}
+	if !m.mapped {
+		copy(m.b[in.low:], in.data)
+	}
+	return m, nil
 }
+
+// alloc gets room for n bytes.
+func (m *memory) alloc(n uint64) (err error) {
+	if m.inSlot = n <= slotSize && m.initial.file == nil; m.inSlot {
+		m.b, err = m.from.slot()
+	} else {
+		m.b, err = m.from.reservation(max(n, m.limit))
+	}
+	return err
+}
+
+// Allocate implements experimental.MemoryAllocator.
+func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
 
 // Reallocate implements experimental.LinearMemory. A nil result makes
 // memory.grow answer -1.
 func (m *memory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.buf)) {
-		m.exceeded()
+	if m.shrink {
+		size = m.initial.memory
+	} else if size > m.limit {
+		if m.owner != nil {
+			m.owner.Kill(engine.Limit(engine.Memory, "%s", bytesText(m.limit)))
+		}
+		return nil
+	}
+	if m.owner != nil && !m.owner.UseMemory(size) || size > uint64(len(m.b)) && !m.move(size) {
 		return nil
 	}
 	m.size = size
-	return m.buf[:size:size]
+	if size == 0 {
+		return []byte{}
+	}
+	return m.b[:size:size]
+}
+
+// move goes to where there is room for size bytes.
+func (m *memory) move(size uint64) bool {
+	old := *m
+	if err := m.alloc(size); err != nil {
+		*m = old
+		return false
+	}
+	copy(m.b, old.b[:old.size])
+	m.mapped = false
+	old.Free()
+	return true
+}
+
+// restore makes the used part what it is at the start. If warm it keeps pages
+// that were touched, when they are few: getting one anew costs several
+// microseconds on a virtual machine. It reports how many bytes they may be.
+func (m *memory) restore(warm bool) (held uint64) {
+	used := m.b[:m.size]
+	if m.size <= slotSize || warm && m.size <= maxCompared {
+		m.initial.restore(used, m.from.zero)
+		return m.size
+	}
+	discard(used)
+	if m.mapped {
+		return 0
+	}
+	copy(used[m.initial.low:], m.initial.data)
+	return uint64(len(m.initial.data))
 }
 
 // Free implements experimental.LinearMemory.
 func (m *memory) Free() {
-	m.pool.put(m.buf, m.size)
-	m.buf = nil
-}
-
-const (
-	// maxIdleMemories bounds the reservations kept for the next instance, and
-	// maxIdleBytes what each may hold on to: unmapping costs more than
-	// clearing that much.
-	maxIdleMemories = 16
-	maxIdleBytes    = 256 << 10
-)
-
-// memoryPool keeps reservations of the usual size, all zero again.
-type memoryPool struct {
-	mu     sync.Mutex
-	idle   [][]byte
-	closed bool
-}
-
-// get returns n zero bytes, with the whole reservation as capacity.
-func (p *memoryPool) get(n uint64) []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last := len(p.idle) - 1; n <= DefaultMemory && last >= 0 {
-		b := p.idle[last]
-		p.idle = p.idle[:last]
-		return b[:n]
+	switch b := m.b; {
+	case b == nil:
+	case m.inSlot:
+		m.from.freeSlot(b, m.size)
+	default:
+		m.from.freeReservation(b, m.size, m.mapped)
 	}
-	if n <= DefaultMemory {
-		return reserve(DefaultMemory)[:n]
-	}
-	return reserve(n)
-}
-
-// put takes back what get returned; the first used bytes may not be zero.
-func (p *memoryPool) put(b []byte, used uint64) {
-	if b == nil {
-		return
-	}
-	b = b[:cap(b)]
-	if len(b) == DefaultMemory && used <= maxIdleBytes {
-		clear(b[:used])
-		p.mu.Lock()
-		if !p.closed && len(p.idle) < maxIdleMemories {
-			p.idle = append(p.idle, b)
-			b = nil
-		}
-		p.mu.Unlock()
-	}
-	unreserve(b)
-}
-
-// close gives up what is idle.
-func (p *memoryPool) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, b := range p.idle {
-		unreserve(b)
-	}
-	p.idle, p.closed = nil, true
+	m.b = nil
 }
 
 // bytesText prints a size in the largest unit that divides it.

@@ -114,13 +114,17 @@ func newNodeOf(t testing.TB, c guest.Config) *node {
 	t.Helper()
 	n := &node{t: t, runner: guest.New(c), mods: &modules{byID: map[cid.Cid][]byte{}}}
 	n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n.mods, Runner: n.runner})
-	t.Cleanup(func() {
-		n.eng.Close()
-		if err := n.runner.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { closeNode(t, n) })
 	return n
+}
+
+// closeNode ends what runs and gives up what is compiled. It can be called again.
+func closeNode(t testing.TB, n *node) {
+	t.Helper()
+	n.eng.Close()
+	if err := n.runner.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
 }
 
 // run is a process under way.

@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 	goruntime "runtime"
 	"strings"
 	"sync"
@@ -13,10 +13,10 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/codecache"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 	"github.com/wnode-project/wnode/engine/guest/slots"
 )
@@ -38,8 +38,9 @@ type HostModules interface {
 
 // Config describes a Runner.
 type Config struct {
-	Host     HostModules // needed
-	CacheDir string      // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Host     HostModules  // needed
+	CacheDir string       // compiled modules are kept here too, mode 0700; "" keeps them in memory only
+	Log      *slog.Logger // nil discards
 
 	// Slots is how many guests run at once, the others take turns; package
 	// slots tells what else. 0 is GOMAXPROCS, which is two too many for a
@@ -61,16 +62,23 @@ type Runner struct {
 // runtime is what a Runner needs once it runs something. A command that only
 // sends modules elsewhere never does.
 type runtime struct {
-	rt       wazero.Runtime
-	cache    wazero.CompilationCache
-	modules  compiled
-	memories memoryPool
+	rt      wazero.Runtime
+	cache   wazero.CompilationCache // nil: in memory only, as is disk
+	disk    *codecache.Cache
+	config  wazero.ModuleConfig // of every instance
+	modules compiled
+	pool    pool
+	spaces  spaces
 }
 
 var _ engine.Runner = (*Runner)(nil)
 
-// New makes a Runner. An unusable CacheDir shows when the first module runs.
+// New makes a Runner. An unusable CacheDir is logged when the first module runs;
+// compiled modules are then kept in memory only.
 func New(c Config) *Runner {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	if c.Slots == 0 {
 		c.Slots = goruntime.GOMAXPROCS(0)
 	}
@@ -99,18 +107,18 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
 	if dir := r.cfg.CacheDir; dir != "" {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
-		}
-		cache, err := wazero.NewCompilationCacheWithDir(dir)
+		disk, cache, err := openCodeCache(dir, r.cfg.Log)
 		if err != nil {
-			return nil, fmt.Errorf("compile cache: %w", err)
+			r.cfg.Log.Warn("compiled modules are kept in memory only: the cache cannot be opened", "dir", dir, "err", err)
+		} else {
+			t.cache, t.disk = cache, disk
+			cfg = cfg.WithCompilationCache(cache)
 		}
-		t.cache = cache
-		cfg = cfg.WithCompilationCache(cache)
 	}
 	t.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	t.modules.init(t.rt)
+	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+	t.modules.init(t.rt, &t.pool, t.disk, r.cfg.Slots)
+	t.spaces.init()
 	if err := errors.Join(instantiateMeter(ctx, t.rt), r.cfg.Host.Instantiate(ctx, t.rt)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host functions: %w", err), t.close(ctx))
 	}
@@ -119,10 +127,11 @@ func (r *Runner) newRuntime() (*runtime, error) {
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
+	t.pool.close()
 	err := t.rt.Close(ctx)
-	t.memories.close()
+	t.spaces.close()
 	if t.cache != nil {
-		err = errors.Join(err, t.cache.Close(ctx))
+		err = errors.Join(err, t.cache.Close(ctx), t.disk.Close())
 	}
 	return err
 }
@@ -158,11 +167,13 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	code, release, err := t.modules.get(p.Context(), m)
+	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer release()
-		err = fits(code.memory, limit)
+		if err = code.granted(p.Spec()); err == nil {
+			err = fits(code.memory, limit)
+		}
 	}
 	if err != nil {
 		var why engine.Reason
@@ -172,7 +183,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 		return why
 	}
 
-	begin = time.Now()
+	begin = begin.Add(report.Compile)
 	run := newRun(p, r.slots)
 	p.SetTurn(&run.turn)
 	if !run.turn.Enter() {
@@ -181,45 +192,43 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	defer run.turn.Leave()
 	ctx, leave := r.cfg.Host.Enter(run, p)
 	defer leave()
-	mem := &memory{pool: &t.memories, limit: limit, exceeded: func() {
-		p.Kill(engine.Limit(engine.Memory, "%s", bytesText(limit)))
-	}}
-	inst, err := t.rt.InstantiateModule(experimental.WithMemoryAllocator(ctx, mem), code.code,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
+	inst, err := t.get(ctx, code, p, limit)
 	if err != nil {
 		report.Fuel = run.count // of a start function
 		return reasonOf(err)
 	}
-	// Closing frees the memory; the context may be done by then.
+	ended := false
 	defer func() {
-		run.seen(meter.Counter(inst.ExportedGlobal(meter.Export).Get()))
-		report.MaxMemory, report.Fuel = mem.size, run.count
-		inst.Close(context.WithoutCancel(ctx))
+		run.seen(meter.Counter(inst.counter.Get()))
+		report.MaxMemory, report.Fuel = inst.mem.size, run.count
+		t.put(inst, ended)
 	}()
 	call, why := r.entry(ctx, p, inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
 		return why
 	}
-	begin = time.Now()
+	begin = begin.Add(report.Start)
 	p.Running()
 	err = call(ctx)
 	run.turn.Leave()
 	report.Run = time.Since(begin)
-	return reasonOf(err)
+	why = reasonOf(err)
+	ended = (why.Word == engine.Normal || why.Word == engine.Exited) && p.Context().Err() == nil
+	return why
 }
 
 // entry finds what to call: _start, or the named export of a library, whose
 // _initialize then runs first.
-func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) (func(context.Context) error, engine.Reason) {
+func (r *Runner) entry(ctx context.Context, p *engine.Process, inst *instance) (func(context.Context) error, engine.Reason) {
 	spec := p.Spec()
 	name := spec.Entry
 	if name == "" {
 		name = "_start"
 	}
-	f := inst.ExportedFunction(name)
+	f := inst.exportedFunction(name)
 	if f == nil {
-		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst))
+		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
 	}
 	if name == "_start" {
 		if len(f.Definition().ParamTypes()) != 0 {
@@ -232,7 +241,7 @@ func (r *Runner) entry(ctx context.Context, p *engine.Process, inst api.Module) 
 		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
 	return func(ctx context.Context) error {
-		if init := inst.ExportedFunction("_initialize"); init != nil {
+		if init := inst.mod.ExportedFunction("_initialize"); init != nil {
 			if _, err := init.Call(ctx); err != nil {
 				return err
 			}

@@ -21,16 +21,35 @@ const WASI = "wasi_snapshot_preview1"
 type Func struct {
 	Module, Name    string
 	Params, Results []byte // Wasm value types
+	Grant           string // the group that the spec must grant; "" is everyone's
 }
 
 // Functions returns everything a guest may import, in the order of module and
 // name. The result is the caller's own.
 func Functions() []Func {
-	fs := wasi()
+	fs := append(wasi(), own()...)
 	slices.SortFunc(fs, func(a, b Func) int {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Name, b.Name))
 	})
 	return fs
+}
+
+// Wnode is the name of the module with wnode's own functions.
+const Wnode = "wnode"
+
+// GrantHash is the group of functions that hash: they use the node's processor
+// beside what the guest's own code uses.
+const GrantHash = "hash"
+
+// Grants returns the names of all groups that must be granted, sorted.
+func Grants() []string { return []string{GrantHash} }
+
+// own lists the functions of module wnode. Each returns an errno of WASI.
+func own() []Func {
+	return []Func{
+		{Module: Wnode, Name: "sha256", Params: []byte{I32, I32, I32}, Results: []byte{I32}, Grant: GrantHash},
+		{Module: Wnode, Name: "blake3", Params: []byte{I32, I32, I32}, Results: []byte{I32}, Grant: GrantHash},
+	}
 }
 
 // wasi lists WASI preview 1. Each function returns an errno, proc_exit alone

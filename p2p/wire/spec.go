@@ -32,6 +32,7 @@ const (
 	specMonitor   = 19 // ref 32
 	specName      = 20 // string
 	specStack     = 21 // uvarint, bytes
+	specClock     = 22 // kind u8, start i64
 	mountReadOnly = 1
 )
 
@@ -66,6 +67,9 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	b = appendNumber(b, specWall, uint64(max(0, s.Limits.Wall)))
 	b = appendNumber(b, specFuel, s.Limits.Fuel)
 	b = appendNumber(b, specStack, s.Limits.Stack)
+	if c := s.Clock; c != (engine.Clock{}) {
+		b = appendField(b, specClock, le.AppendUint64([]byte{uint8(c.Kind)}, uint64(c.Start)))
+	}
 	for _, v := range s.Grants {
 		b = appendField(b, specGrant, v)
 	}
@@ -170,6 +174,8 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Limits.Wall = time.Duration(wall)
 	case specFuel:
 		s.Limits.Fuel = d.uvarint()
+	case specClock:
+		s.Clock = engine.Clock{Kind: engine.ClockKind(d.u8()), Start: int64(d.u64())}
 	case specStack:
 		s.Limits.Stack = d.uvarint()
 	case specGrant:

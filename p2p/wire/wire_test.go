@@ -102,6 +102,7 @@ func drawSignal(t *rapid.T) *engine.Signal {
 				Fuel: rapid.Uint64().Draw(t, "fuel"), Stack: rapid.Uint64().Draw(t, "stack"),
 			},
 			Grants: texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
+			Clock:  engine.Clock{Kind: engine.ClockKind(rapid.Uint8().Draw(t, "clock")), Start: rapid.Int64().Draw(t, "start")},
 			Leader: engine.Leader{PID: anyPID("leader"), Token: token()},
 			Parent: anyPID("parent"), Link: rapid.Bool().Draw(t, "link"),
 			Monitor: engine.Ref(anyPID("monitor")), Name: text.Draw(t, "name"),

@@ -57,7 +57,7 @@ func (m *module) analyze(f *function) {
 	groups := d.count()
 	for range groups {
 		n := d.u32()
-		t := d.byte()
+		t := d.valueType()
 		if t == v128 {
 			n *= 2
 		}

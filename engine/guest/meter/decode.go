@@ -85,7 +85,8 @@ const (
 	const4  // bytes
 	const8  // bytes
 	const16 // bytes
-	typeVec // vector of value types
+	typeVec // vector of one value type
+	refType // byte
 	lane    // byte
 	memLane // memArg, byte
 )
@@ -105,7 +106,7 @@ var immediates = func() (t [256]immediate) {
 		0x1a: none, 0x1b: none, 0x1c: typeVec,
 		0x20: index, 0x21: index, 0x22: index, 0x23: index, 0x24: index, 0x25: index, 0x26: index,
 		0x3f: index, 0x40: index, 0x41: constI32, 0x42: constI64, 0x43: const4, 0x44: const8,
-		0xd0: index, 0xd1: none, 0xd2: index,
+		0xd0: refType, 0xd1: none, 0xd2: index,
 	} {
 		t[op] = imm
 	}
@@ -213,6 +214,24 @@ func (d *decoder) signed(bits int) int64 {
 	}
 }
 
+// valueType reads one. Those of more than a byte are of proposals that are not
+// supported; wazero reads some of them all the same.
+func (d *decoder) valueType() byte {
+	t := d.byte()
+	d.checkType(t)
+	return t
+}
+
+func (d *decoder) checkType(t byte) {
+	switch t {
+	case i32, i64, f32, f64, v128, funcRef, extern:
+	default:
+		if d.err == nil {
+			d.fail(d.pos-1, "unknown value type 0x%02x, of a proposal that is not supported", t)
+		}
+	}
+}
+
 func (d *decoder) skip(n int) {
 	if n < 0 || n > d.end-d.pos {
 		d.fail(d.end, "malformed: the section or function ends too early")
@@ -256,14 +275,22 @@ func (d *decoder) next() {
 			imm = immediatesMisc[n]
 		}
 	case prefixSIMD:
-		n := d.u32()
-		d.op = prefixSIMD<<8 | int(n&0xff)
-		imm = immediateSIMD(n)
+		// wazero looks at one byte. That of numbers from 128 on must be
+		// followed by 1, or what follows would not be what it seems to be.
+		n := d.byte()
+		d.op = prefixSIMD<<8 | int(n)
+		imm = immediateSIMD(uint32(n))
+		if n >= 0x80 && d.byte() != 1 {
+			imm = illegal
+		}
 	}
 	switch imm {
 	case none:
 	case blockType:
 		d.x = d.signed(33)
+		if d.x < 0 && d.x != -0x40 {
+			d.checkType(byte(d.x & 0x7f))
+		}
 	case oneLabel, index:
 		d.x = int64(d.u32())
 	case manyLabels:
@@ -292,7 +319,14 @@ func (d *decoder) next() {
 	case const16:
 		d.skip(16)
 	case typeVec:
-		d.skip(d.count())
+		if n := d.byte(); n != 1 && d.err == nil {
+			d.fail(d.at, "malformed: a select of %d values", n)
+		}
+		d.valueType()
+	case refType:
+		if t := d.byte(); t != funcRef && t != extern && d.err == nil {
+			d.fail(d.at, "unknown reference type 0x%02x, of a proposal that is not supported", t)
+		}
 	case lane:
 		d.skip(1)
 	case memLane:

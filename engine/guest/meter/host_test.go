@@ -66,7 +66,7 @@ type host struct {
 func newHost(t testing.TB, c wazero.RuntimeConfig, next budget) *host {
 	t.Helper()
 	ctx := context.Background()
-	h := &host{Runtime: wazero.NewRuntimeWithConfig(ctx, c), budgets: map[api.Module]*budget{}, next: next}
+	h := &host{Runtime: wazero.NewRuntimeWithConfig(ctx, c.WithMemoryLimitPages(1024)), budgets: map[api.Module]*budget{}, next: next}
 	t.Cleanup(func() { h.Close(ctx) })
 	_, err := h.NewHostModuleBuilder(meter.Module).NewFunctionBuilder().
 		WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, mod api.Module, s []uint64) {

@@ -273,6 +273,27 @@ func TestReserved(t *testing.T) {
 	}
 }
 
+// Bytes that wazero would take for other instructions than the pass are refused:
+// all that was counted would be something else.
+func TestOneReading(t *testing.T) {
+	for name, code := range map[string][]byte{
+		"vector instruction in another encoding": Code(0xfd, 0x0c, make([]byte, 16), 0xfd, 0x8c, 0, make([]byte, 16), 0x1a),
+		"block of a typed reference":             Code(0x02, 0x63, 0x70, 0xd0, 0x70, 0x0b, 0x1a),
+		"null of a typed reference":              Code(0xd0, 0xf0, 0, 0x1a),
+		"null of a type":                         Code(0xd0, 0, 0x1a),
+		"select of a typed reference":            Code(0xd0, 0x70, 0xd0, 0x70, I32Const(0), 0x1c, 1, 0x63, 0x70, 0x1a),
+		"select of two":                          Code(I32Const(0), 0x1c, 2, I32, I32, 0x1a),
+	} {
+		if _, _, err := meter.Rewrite(Module{Funcs: []Func{{Export: "run", Code: code}}}.Bytes()); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	local := Module{Funcs: []Func{{Export: "run", Locals: []byte{0x63}}}}.Bytes()
+	if _, _, err := meter.Rewrite(local); err == nil {
+		t.Error("a local of a typed reference is taken")
+	}
+}
+
 // FuzzRewrite: the pass ends on any bytes without a panic; what wazero takes as
 // it is it takes rewritten.
 func FuzzRewrite(f *testing.F) {

@@ -34,6 +34,8 @@ var sectionNames = [sections]string{"custom", "type", "import", "function", "tab
 const (
 	i32     = 0x7f
 	i64     = 0x7e
+	f32     = 0x7d
+	f64     = 0x7c
 	v128    = 0x7b
 	funcRef = 0x70
 	extern  = 0x6f
@@ -138,7 +140,7 @@ func (m *module) read() {
 			if form := d.byte(); form != 0x60 && d.err == nil {
 				d.fail(d.pos-1, "malformed: 0x%02x begins no type", form)
 			}
-			t := funcType{params: m.vector(), results: m.vector()}
+			t := funcType{params: m.valueTypes(), results: m.valueTypes()}
 			c, ok := known[t]
 			if !ok {
 				c = uint32(len(m.types))
@@ -162,8 +164,7 @@ func (m *module) read() {
 	}
 	if m.section(secTable) {
 		for range d.count() {
-			m.tables = append(m.tables, d.byte())
-			m.skipLimits()
+			m.table()
 		}
 	}
 	m.taken = make([]bool, len(m.funcs))
@@ -171,7 +172,8 @@ func (m *module) read() {
 		n := d.count()
 		m.globals += n
 		for range n {
-			d.skip(2)
+			d.valueType()
+			d.skip(1)
 			m.constant(nil)
 		}
 	}
@@ -196,6 +198,28 @@ func (m *module) vector() string {
 	return string(m.b[at : at+n])
 }
 
+func (m *module) valueTypes() string {
+	n := m.d.count()
+	at := m.d.pos
+	for range n {
+		m.d.valueType()
+	}
+	if m.d.err != nil {
+		return ""
+	}
+	return string(m.b[at : at+n])
+}
+
+func (m *module) table() {
+	at := m.d.pos
+	t := m.d.valueType()
+	if t != funcRef && t != extern && m.d.err == nil {
+		m.d.fail(at, "malformed: a table of 0x%02x", t)
+	}
+	m.tables = append(m.tables, t)
+	m.skipLimits()
+}
+
 func (m *module) function() {
 	at := m.d.pos
 	t := m.d.u32()
@@ -217,12 +241,12 @@ func (m *module) readImports() {
 		case kindFunc:
 			m.function()
 		case kindTable:
-			m.tables = append(m.tables, d.byte())
-			m.skipLimits()
+			m.table()
 		case kindMemory:
 			m.skipLimits()
 		case kindGlobal:
-			d.skip(2)
+			d.valueType()
+			d.skip(1)
 			m.globals++
 		default:
 			d.fail(at, "an import has the unknown kind %d", kind)
@@ -235,6 +259,9 @@ func (m *module) readImports() {
 
 func (m *module) skipLimits() {
 	flags := m.d.byte()
+	if flags > 1 && m.d.err == nil {
+		m.d.fail(m.d.pos-1, "limits with flags 0x%02x are of a proposal that is not supported", flags)
+	}
 	m.d.u32()
 	if flags&1 != 0 {
 		m.d.u32()
@@ -396,7 +423,13 @@ func (m *module) elements(out []byte) []byte {
 			out = m.constant(out)
 		}
 		if passive || explicit {
-			out = append(out, d.byte())
+			t := d.byte() // the kind of functions, 0, or a type
+			if exprs {
+				d.checkType(t)
+			} else if t != 0 && d.err == nil {
+				d.fail(d.pos-1, "malformed: elements of kind 0x%02x", t)
+			}
+			out = append(out, t)
 		}
 		items := d.count()
 		out = binary.AppendUvarint(out, uint64(items))

@@ -57,6 +57,10 @@ func Parse(b []byte) (*Module, error) {
 			break
 		}
 		p.end = p.pos + int(size)
+		if id != idCustom {
+			r := p.reader // a count that cannot be read is an error of what reads on
+			p.m.Sections = append(p.m.Sections, Section{Name: p.section, Offset: p.pos, Size: int(size), Count: int(r.u32("a count"))})
+		}
 		p.read(id)
 		if id != idCustom && !p.failed() && p.pos != p.end {
 			p.fail(p.pos, "", "malformed: %d bytes are left over", p.end-p.pos)
@@ -73,10 +77,14 @@ func Parse(b []byte) (*Module, error) {
 type parser struct {
 	reader
 	m      *Module
-	types  []FuncType
-	funcs  []uint32 // type of each function, the imported ones first
 	bodies int
 	tags   int
+
+	// In the code of a function.
+	labels []label
+	loops  int // of the labels
+	height int // of the operand stack
+	floor  int // below which the innermost label does not let it go
 }
 
 // read reads the content of one section. Sections whose content does not matter
@@ -91,7 +99,9 @@ func (p *parser) read(id byte) {
 			if p.failed() {
 				return
 			}
-			p.types = append(p.types, p.funcType())
+			t := p.funcType()
+			p.m.Widest = max(p.m.Widest, len(t.Params), len(t.Results))
+			p.m.types = append(p.m.types, t)
 		}
 	case idImport:
 		n := p.count(4, "imports")
@@ -139,11 +149,12 @@ func (p *parser) read(id byte) {
 		}
 	case idStart:
 		at := p.pos
-		if i := p.u32("the start function"); uint64(i) >= uint64(len(p.funcs)) {
+		if i := p.u32("the start function"); uint64(i) >= uint64(len(p.m.funcs)) {
 			p.fail(at, "", "malformed: there is no function %d", i)
 		}
 		p.m.Start = true
 	case idCode:
+		p.m.code = p.pos
 		p.bodies = p.count(1, "functions")
 		p.pos = p.end
 	default:
@@ -154,10 +165,10 @@ func (p *parser) read(id byte) {
 func (p *parser) function(what string) {
 	at := p.pos
 	i := p.u32("the type of " + what)
-	if !p.failed() && uint64(i) >= uint64(len(p.types)) {
-		p.fail(at, "", "malformed: %s has type %d of %d", what, i, len(p.types))
+	if !p.failed() && uint64(i) >= uint64(len(p.m.types)) {
+		p.fail(at, "", "malformed: %s has type %d of %d", what, i, len(p.m.types))
 	}
-	p.funcs = append(p.funcs, i)
+	p.m.funcs = append(p.m.funcs, i)
 }
 
 func (p *parser) tables() {
@@ -183,7 +194,7 @@ func (p *parser) imports() {
 	case Func:
 		p.function("an import")
 		if !p.failed() {
-			im.Func = p.types[p.funcs[len(p.funcs)-1]]
+			im.Func = p.m.types[p.m.funcs[len(p.m.funcs)-1]]
 		}
 	case Table:
 		p.tables()
@@ -214,10 +225,10 @@ func (p *parser) export() {
 		return
 	}
 	switch {
-	case e.Kind == Func && uint64(i) < uint64(len(p.funcs)):
-		e.Func = p.types[p.funcs[i]]
+	case e.Kind == Func && uint64(i) < uint64(len(p.m.funcs)):
+		e.Func = p.m.types[p.m.funcs[i]]
 	case e.Kind == Func:
-		p.fail(at, "", "malformed: export %.100q is function %d of %d", e.Name, i, len(p.funcs))
+		p.fail(at, "", "malformed: export %.100q is function %d of %d", e.Name, i, len(p.m.funcs))
 	case e.Kind > Tag:
 		p.fail(at, "", "malformed: export %.100q has the unknown kind 0x%02x", e.Name, byte(e.Kind))
 	}

@@ -135,6 +135,20 @@ type Module struct {
 	Toolchain string      // "Rust 1.63.0", "clang 14.0.6", "Go 1.26.8"; "" unknown
 	Producers []Producer  // as in the producers section, which may say anything
 	Custom    []string    // names of the custom sections, in order
+	Sections  []Section   // as in the file, without the custom ones
+	Widest    int         // parameters or results of one type, at most
+
+	types []FuncType
+	funcs []uint32 // type of each function, the imported ones first
+	code  int      // offset of the content of the code section; 0: none
+}
+
+// Section is a part of the file.
+type Section struct {
+	Name   string // "type", "import", ...
+	Offset int    // of its content
+	Size   int    // bytes of its content
+	Count  int    // how many things it says it has; at least 1 for the start section
 }
 
 // Producer is a line of the producers section.

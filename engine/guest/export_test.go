@@ -1,0 +1,20 @@
+package guest
+
+// Idle returns how many instances are kept for the next process, and the
+// largest stack that one of their functions holds, in bytes.
+func (r *Runner) Idle() (instances, stack int) {
+	t, err := r.start()
+	if err != nil {
+		return 0, 0
+	}
+	t.pool.mu.Lock()
+	defer t.pool.mu.Unlock()
+	for i := t.pool.oldest; i != nil; i = i.newer {
+		size, known := i.stackSize()
+		if !known {
+			size = 1 << 30
+		}
+		stack = max(stack, size)
+	}
+	return t.pool.count, stack
+}

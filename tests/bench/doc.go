@@ -1,0 +1,2 @@
+// Package bench measures whole parts of wnode. It holds benchmarks only.
+package bench
