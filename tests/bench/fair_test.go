@@ -223,9 +223,9 @@ func newPauses(before, after *metrics.Float64Histogram) (took []time.Duration) {
 	return took
 }
 
-// BenchmarkNeighbourOfHostile is BenchmarkNeighbour, now and then, with as many
+// BenchmarkBombs is BenchmarkNeighbour, now and then, with as many
 // guests of each hostile shape as cores. It prints a line for each.
-func BenchmarkNeighbourOfHostile(b *testing.B) {
+func BenchmarkBombs(b *testing.B) {
 	n, cores := newFairNode(b)
 	ask := n.newAnswers(b, pace)
 	ask()
