@@ -30,8 +30,8 @@ type Process struct {
 	cancel     context.CancelCauseFunc
 	io         leaderIO
 	reductions atomic.Uint64
-	turn       Turn   // nil: there is no need to take any
 	memory     uint64 // bytes of linear memory, of the goroutine that runs it
+	turn       Turn   // nil: there is no need to take any
 
 	mu       sync.Mutex
 	state    State

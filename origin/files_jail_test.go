@@ -151,9 +151,13 @@ func TestLinks(t *testing.T) {
 	c.want(ok, engine.FileRequest{Op: engine.FileUnlink, Handle: 1, Path: "dir"})
 }
 
-// raceRounds is how many requests the race makes; WNODE_ROUNDS sets another.
+// raceRounds is how many rounds of some 20 requests the race makes; WNODE_ROUNDS
+// sets another.
 func raceRounds(t *testing.T) int {
 	s := os.Getenv("WNODE_ROUNDS")
+	if s == "" && os.Getenv("WNODE_SOAK") != "" {
+		return 100_000
+	}
 	if s == "" {
 		return 2000
 	}

@@ -16,6 +16,9 @@ const (
 	// bytes for each on the node's own heap, which the memory limit does not
 	// count, and takes up to 1<<27 in each of any number of tables.
 	maxElements = 1_000_000
+	// maxGrown bounds them once they grow: wazero copies a table to grow it, so
+	// that the heap has to hold five times as much for a while.
+	maxGrown = 100_000
 )
 
 // Check says whether a module can be admitted, without compiling it: it is a

@@ -36,14 +36,6 @@ const (
 func uleb(n int) []byte { return binary.AppendUvarint(nil, uint64(n)) }
 
 // sleb is for numbers that are not negative.
-func sleb(n int) []byte {
-	var b []byte
-	for n >= 64 {
-		b = append(b, byte(n)|0x80)
-		n >>= 7
-	}
-	return append(b, byte(n))
-}
 
 func code(parts ...any) []byte {
 	var b []byte

@@ -1,6 +1,8 @@
 package guest_test
 
 import (
+	"math/rand/v2"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -25,6 +27,45 @@ func (n *node) computes(t testing.TB, r *run, blocks bool) {
 		}
 	}
 	t.Fatal("the guest does not begin")
+}
+
+// Processes of all shapes come and are killed, at any point of their lives: each
+// ends, and the node has all back that they had.
+func TestCycles(t *testing.T) {
+	count := 100
+	if os.Getenv("WNODE_SOAK") != "" {
+		count = 10_000
+	}
+	seed := rand.Uint64()
+	t.Logf("%d cycles, seed %d", count, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	n := newNode(t, "")
+	shapes := guesttest.Hostile()
+	var pending []*run
+	end := func() {
+		r := pending[0]
+		pending = pending[1:]
+		if got := r.end(t); got.Word != engine.Killed && got.Word != engine.Stack {
+			t.Errorf("seed %d: %+v", seed, got)
+		}
+	}
+	for range count {
+		s := shapes[random.IntN(len(shapes))]
+		r := n.startInput(s.Wasm, engine.Spec{})
+		after := time.Duration(random.IntN(3_000)) * time.Microsecond
+		time.AfterFunc(after, func() {
+			r.leader.Send(r.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})
+		})
+		if pending = append(pending, r); len(pending) > 8 {
+			end()
+		}
+	}
+	for len(pending) > 0 {
+		end()
+	}
+	if left := n.eng.Processes(); len(left) != 0 {
+		t.Errorf("seed %d: left: %+v", seed, left)
+	}
 }
 
 // Whatever a guest does, it ends when it is told to, by its fuel and by its

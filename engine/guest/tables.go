@@ -2,7 +2,7 @@ package guest
 
 import "encoding/binary"
 
-// capTables returns a module whose tables cannot grow beyond maxElements, all
+// capTables returns a module whose tables cannot grow beyond maxGrown, all
 // together: beyond its maximum table.grow answers -1, as any program must be
 // ready for, and one without a maximum could take gigabytes of the node's heap
 // that no limit of the process counts. The bytes are those of a module that was
@@ -55,7 +55,7 @@ func capTableSection(b []byte) (out []byte, ok bool) {
 		kind, flags := b[0], b[1]
 		b = b[2:]
 		least := number()
-		most := max(least, maxElements/count)
+		most := max(least, maxGrown/count)
 		if flags == hasMax {
 			most = min(most, number())
 		}

@@ -70,6 +70,7 @@ type process struct {
 	leader *engine.Native
 	pid    engine.PID
 	done   chan engine.Reason
+	memory uint64 // linear memory that it had at most; set before done
 }
 
 func (n *node) spawn(spec engine.Spec) *process {
@@ -81,6 +82,7 @@ func (n *node) spawn(spec engine.Spec) *process {
 			<-spawned
 			p.leader.Send(s.From, &engine.Signal{Kind: engine.KindCredit, N: uint64(len(s.Data))})
 		case engine.KindDown:
+			p.memory = s.Report.MaxMemory
 			p.done <- s.Reason
 		}
 	})
@@ -100,6 +102,16 @@ func (n *node) reductions(p engine.PID) (reductions uint64, state engine.State) 
 	return 0, ""
 }
 
+// begun waits until the process has begun to run its guest, or has ended.
+func (n *node) begun(p *process, s guesttest.Shape) {
+	for len(p.done) == 0 {
+		if r, state := n.reductions(p.pid); r > 0 || s.Blocks && state == engine.Running {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
 // BenchmarkKill measures the time from the signal to the end of the process,
 // for each hostile shape, while it is in full swing.
 func BenchmarkKill(b *testing.B) {
@@ -114,12 +126,7 @@ func BenchmarkKill(b *testing.B) {
 		const rounds = 25
 		for i := range rounds {
 			p := n.spawn(engine.Spec{Module: m})
-			for {
-				if r, state := n.reductions(p.pid); r > 0 || s.Blocks && state == engine.Running {
-					break
-				}
-				runtime.Gosched()
-			}
+			n.begun(p, s)
 			time.Sleep(time.Duration(i) * time.Millisecond) // another point of its work each time
 			begin := time.Now()
 			p.leader.Send(p.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})

@@ -70,8 +70,8 @@ func Hostile() []Shape {
 	fib := Func{Params: []byte{I64}, Results: []byte{I64}, Code: Code(
 		0x20, 0, I64Const(2, nil), 0x53, 0x04, I64, 0x20, 0, 0x05,
 		0x20, 0, I64Const(1, nil), 0x7d, call(1), 0x20, 0, I64Const(2, nil), 0x7d, call(1), 0x7c, 0x0b)}
-	table := func(code []byte, locals ...byte) []byte {
-		return Module{Memory: 1, Table: 1000, Elements: []uint32{0}, Passive: []uint32{0, 0, 0}, Funcs: []Func{start(code, locals...)}}.Bytes()
+	table := func(size uint32, code []byte, locals ...byte) []byte {
+		return Module{Memory: 1, Table: size, Elements: []uint32{0}, Passive: []uint32{0, 0, 0}, Funcs: []Func{start(code, locals...)}}.Bytes()
 	}
 	host := func(name string, params int, code []byte) []byte {
 		return Module{Memory: 1, Imports: []Import{{Module: wasi, Name: name, Params: Repeat(params, []byte{I32}), Results: []byte{I32}}},
@@ -117,10 +117,11 @@ func Hostile() []Shape {
 		{Name: "small fills", Wasm: one(forever(args(0, 1, 250), 0xfc, 11, 0))},
 		{Name: "memory.grow of nothing", Wasm: one(forever(I32Const(0), 0x40, 0, 0x1a))},
 		{Name: "memory.grow that fails", Wasm: Module{Memory: 1, MaxPages: 2, Funcs: []Func{start(forever(I32Const(9), 0x40, 0, 0x1a))}}.Bytes()},
-		{Name: "table.grow", Wasm: table(forever(0xd2, 0, I32Const(1000), 0xfc, 15, 0, 0x1a))},
-		{Name: "table.fill", Wasm: table(Code(0xd2, 0, I32Const(900_000), 0xfc, 15, 0, 0x1a, forever(I32Const(0), 0xd2, 0, I32Const(900_000), 0xfc, 17, 0)))},
-		{Name: "table.copy", Wasm: table(Code(0xd2, 0, I32Const(900_000), 0xfc, 15, 0, 0x1a, forever(args(0, 1, 900_000), 0xfc, 14, 0, 0)))},
-		{Name: "table.init", Wasm: table(forever(args(0, 0, 3), 0xfc, 12, 1, 0))},
+		{Name: "table.grow", Wasm: table(1000, forever(0xd2, 0, I32Const(1000), 0xfc, 15, 0, 0x1a))},
+		{Name: "table.fill", Wasm: table(900_000, forever(I32Const(0), 0xd2, 0, I32Const(900_000), 0xfc, 17, 0))},
+		{Name: "table.copy", Wasm: table(900_000, forever(args(0, 1, 899_999), 0xfc, 14, 0, 0))},
+		{Name: "ref.func", Wasm: table(1000, forever(0xd2, 0, 0x1a))},
+		{Name: "table.init", Wasm: table(1000, forever(args(0, 0, 3), 0xfc, 12, 1, 0))},
 		{Name: "start function", Wasm: Module{Memory: 1, Funcs: []Func{start(nil), {Code: forever()}}, Start: 1}.Bytes()},
 		{Name: "first touch", Wasm: big(Code(0x03, 0x40, 0x20, 0, I32Const(1), 0x3a, 0, 0, 0x20, 0, I32Const(4096), 0x6a, 0x22, 0, I32Const(n), 0x48, 0x0d, 0, 0x0b, forever()), I32).Bytes()},
 		{Name: "host calls: clock_time_get", Wasm: Module{Memory: 1, Imports: []Import{{wasi, "clock_time_get", []byte{I32, I64, I32}, []byte{I32}}},

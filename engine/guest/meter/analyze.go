@@ -154,6 +154,10 @@ func (m *module) analyze(f *function) {
 				break
 			}
 			m.taken[d.x] = true
+			if _, ok := m.refPlace[uint32(d.x)]; !ok {
+				m.refPlace[uint32(d.x)] = len(m.refs)
+				m.refs = append(m.refs, uint32(d.x))
+			}
 		case opGlobalGet, opGlobalSet:
 			if d.x >= int64(m.globals) {
 				d.fail(d.at, "malformed: uses global %d of %d", d.x, m.globals)

@@ -159,7 +159,7 @@ func (e *emitter) run(until int) {
 			e.callIndirect(e.types[d.x].canonical)
 		case opRefFunc:
 			e.replace()
-			e.out = binary.AppendUvarint(append(e.out, opRefFunc), uint64(e.shift(uint32(d.x))))
+			e.op(opGlobalGet, e.globals+1+e.refPlace[uint32(d.x)])
 		case opI32Const:
 			e.constant, e.length = true, d.x
 		case opLocalSet:

@@ -103,7 +103,7 @@ func (h *helpers) bulk(op int, x, y int64) uint32 {
 
 // externTable is 1 for a table of external references.
 func (h *helpers) externTable(x int64) int {
-	if x < int64(len(h.m.tables)) && h.m.tables[x] == extern {
+	if x < int64(len(h.m.tables)) && h.m.tables[x].elements == extern {
 		return 1
 	}
 	return 0
@@ -114,6 +114,13 @@ func (h *helpers) externTable(x int64) int {
 // the operation need not be cut.
 func (h *helpers) table(op, n int, imm ...int64) []byte {
 	var a asm
+	if op == opTableGrow && imm[0] < int64(len(h.m.tables)) {
+		if most := h.m.tables[imm[0]].most; most >= 0 {
+			// wazero allocates for each call, also for one that fails.
+			a.op(opTableSize, imm[0]).ops(opI64ExtendU).get(n).ops(opI64ExtendU, opI64Add).i64(most)
+			a.ops(opI64GtU, opIf, void, opI32Const, 0x7f, opReturn, opEnd)
+		}
+	}
 	// More than there can be fails anyway.
 	const most = 1 << 20
 	a.i32(most).get(n).get(n).i32(most).ops(opI32GtU, opSelect)

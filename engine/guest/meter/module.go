@@ -55,6 +55,11 @@ type funcType struct {
 	canonical       uint32 // the first type that is equal
 }
 
+type table struct {
+	elements byte  // type
+	most     int64 // elements; -1 is no limit
+}
+
 type span struct{ begin, end int }
 
 // module is what the pass knows of the module that it rewrites.
@@ -67,7 +72,7 @@ type module struct {
 	types     []funcType
 	imported  uint32   // functions
 	funcs     []uint32 // type of each function, the imported ones first
-	tables    []byte   // element type of each
+	tables    []table
 	globals   int
 	segments  []int  // length of each data segment
 	taken     []bool // by function: its address can be in a table
@@ -75,6 +80,12 @@ type module struct {
 	targets   [][]uint32 // by canonical type: functions with code that its calls may reach
 	typeGroup []int      // the component of calls through a table, by canonical type
 	hostTaken []bool     // by canonical type: an imported function can be reached
+
+	// Functions that code refers to, and the place of each among them. ref.func
+	// becomes a global that has the reference: wazero keeps a few words on the
+	// heap for each time that it runs one, as long as the instance lives.
+	refs     []uint32
+	refPlace map[uint32]int
 
 	labels  []label // scratch
 	emitter emitter // of one function after the other
@@ -216,8 +227,7 @@ func (m *module) table() {
 	if t != funcRef && t != extern && m.d.err == nil {
 		m.d.fail(at, "malformed: a table of 0x%02x", t)
 	}
-	m.tables = append(m.tables, t)
-	m.skipLimits()
+	m.tables = append(m.tables, table{elements: t, most: m.limits()})
 }
 
 func (m *module) function() {
@@ -243,7 +253,7 @@ func (m *module) readImports() {
 		case kindTable:
 			m.table()
 		case kindMemory:
-			m.skipLimits()
+			m.limits()
 		case kindGlobal:
 			d.valueType()
 			d.skip(1)
@@ -257,15 +267,17 @@ func (m *module) readImports() {
 	}
 }
 
-func (m *module) skipLimits() {
+// limits passes over limits and returns the maximum, -1 if there is none.
+func (m *module) limits() int64 {
 	flags := m.d.byte()
 	if flags > 1 && m.d.err == nil {
 		m.d.fail(m.d.pos-1, "limits with flags 0x%02x are of a proposal that is not supported", flags)
 	}
 	m.d.u32()
 	if flags&1 != 0 {
-		m.d.u32()
+		return int64(m.d.u32())
 	}
+	return -1
 }
 
 func (m *module) readSegment() {
@@ -450,7 +462,7 @@ func (m *module) elements(out []byte) []byte {
 // Rewrite returns the module with the counting in it, and what was found out
 // about it. b is not changed. The error is a *wasmfile.Error.
 func Rewrite(b []byte) ([]byte, *Info, error) {
-	m := &module{b: b, d: decoder{b: b}}
+	m := &module{b: b, d: decoder{b: b}, refPlace: map[uint32]int{}}
 	m.split()
 	if m.d.err == nil {
 		m.read()
@@ -543,7 +555,11 @@ func (m *module) rewritten(id int) ([]byte, bool) {
 			}
 		}
 		b = append(b, i64, 1, opI64Const, 0, opEnd)
-		return append(binary.AppendUvarint(nil, uint64(n+1)), b...), true
+		for _, f := range m.refs {
+			b = binary.AppendUvarint(append(b, funcRef, 0, opRefFunc), uint64(m.shift(f)))
+			b = append(b, opEnd)
+		}
+		return append(binary.AppendUvarint(nil, uint64(n+1+len(m.refs))), b...), true
 	case secExport:
 		return m.rewrittenExports(there), true
 	case secStart:
