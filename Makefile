@@ -22,8 +22,9 @@ demo: build ## two nodes, a module only one of them knows, its words at your ter
 test: build ## run all tests
 	$(GO) test ./...
 
+# -short leaves out repetitions of work that one goroutine does alone.
 race: build ## run all tests under the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -short -timeout 20m ./...
 
 lint: go ## gofmt, vet, staticcheck
 	@un=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$un" ]; then echo "not gofmt'd: $$un" >&2; exit 1; fi

@@ -90,6 +90,9 @@ func (p *Process) toLeader(sig *Signal) {
 // process's Reason if it is to end, or ErrLeaderGone; n says how much was sent.
 func (p *Process) Write(s Stream, b []byte) (n int, err error) {
 	for n < len(b) {
+		if n > 0 {
+			p.Yield()
+		}
 		if err := p.waitLink(); err != nil {
 			return n, err
 		}

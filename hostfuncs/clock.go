@@ -110,7 +110,7 @@ func randomGet(c *call, a []uint64) abi.Errno {
 		n := min(len(b), 1<<20) // about a millisecond
 		c.random.read(b[:n])
 		b = b[n:]
-		c.live()
+		c.step()
 	}
 	return 0
 }

@@ -33,7 +33,7 @@ func (c *call) hash(h hash.Hash, a []uint64) abi.Errno {
 		n := min(len(in), hashPiece)
 		h.Write(in[:n])
 		in = in[n:]
-		c.live()
+		c.step()
 	}
 	h.Sum(out[:0])
 	return 0

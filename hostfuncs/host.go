@@ -70,6 +70,7 @@ type process interface {
 	Read(b []byte, block bool) (int, error)
 	Readable() <-chan struct{}
 	File(reqs ...*engine.FileRequest) ([]*engine.FileReply, error)
+	Yield()
 	Pause()
 	Resume()
 }
@@ -151,6 +152,13 @@ func (g *guest) live() {
 		panic(sys.NewExitError(exitKilled))
 	default:
 	}
+}
+
+// step is called between pieces of long work, of about a millisecond: other
+// guests may have to go first, or the guest unwinds.
+func (g *guest) step() {
+	g.p.Yield()
+	g.live()
 }
 
 // exitKilled is the exit code of an instance that is unwound. The engine knows

@@ -62,6 +62,7 @@ type idle struct {
 
 func (p idle) Context() context.Context                 { return p.ctx }
 func (p idle) Spec() *engine.Spec                       { return p.spec }
+func (p idle) Yield()                                   {}
 func (p idle) Pause()                                   {}
 func (p idle) Resume()                                  {}
 func (p idle) Write(engine.Stream, []byte) (int, error) { return 0, engine.ErrLeaderGone }

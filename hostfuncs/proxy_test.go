@@ -33,7 +33,7 @@ type fakeProcess struct {
 	eof    bool
 	ready  chan struct{}
 
-	turns []string // calls of Pause and Resume, by the guest's goroutine
+	turns []string // calls of Yield, Pause and Resume, by the guest's goroutine
 
 	writeErr, readErr error // returned at once if set
 	stall             bool  // Write and File wait for the kill
@@ -46,6 +46,7 @@ var _ process = (*fakeProcess)(nil)
 
 func (p *fakeProcess) Context() context.Context { return p.ctx }
 func (p *fakeProcess) Spec() *engine.Spec       { return p.spec }
+func (p *fakeProcess) Yield()                   { p.turns = append(p.turns, "yield") }
 func (p *fakeProcess) Pause()                   { p.turns = append(p.turns, "pause") }
 func (p *fakeProcess) Resume()                  { p.turns = append(p.turns, "resume") }
 

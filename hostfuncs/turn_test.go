@@ -11,7 +11,7 @@ import (
 )
 
 // A guest gives up its core while it sleeps or polls in vain, not for what is
-// there already.
+// there already, and lets others go first in the midst of long work.
 func TestTurn(t *testing.T) {
 	gave := []string{"pause", "resume"}
 	for _, c := range []struct {
@@ -20,6 +20,10 @@ func TestTurn(t *testing.T) {
 		want []string
 	}{
 		{"asks for the time", func(x *proxy) { x.want(0, "clock_time_get", 0, 0, 64) }, nil},
+		{"takes many random bytes", func(x *proxy) {
+			x.mod.Memory().Grow(32)
+			x.want(0, "random_get", 0, 2<<20)
+		}, []string{"yield", "yield"}},
 		{"writes", func(x *proxy) { x.write(1, "x") }, nil},
 		{"polls what is ready", func(x *proxy) {
 			x.want(0, "poll_oneoff", x.subscribe([]sub{{tag: abi.EventFdWrite, fd: 1}})...)

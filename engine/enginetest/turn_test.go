@@ -11,6 +11,7 @@ import (
 // turn notes what a process does with it.
 type turn struct{ told chan string }
 
+func (t *turn) Yield()  {}
 func (t *turn) Pause()  { t.told <- "pause" }
 func (t *turn) Resume() { t.told <- "resume" }
 

@@ -3,7 +3,6 @@ package guest
 import (
 	"context"
 	"fmt"
-	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +34,7 @@ type compiled struct {
 	pool  *pool
 	snaps *snapshots
 	disk  *codecache.Cache // nil: none
+	cores int              // as many as guests run at once
 	slots *compileSlots
 	limit time.Duration // maxCompile, but in tests
 
@@ -68,10 +68,10 @@ type found struct {
 	library library
 }
 
-func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecache.Cache) {
-	c.rt, c.pool, c.snaps, c.disk = rt, p, s, disk
+func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecache.Cache, cores int) {
+	c.rt, c.pool, c.snaps, c.disk, c.cores = rt, p, s, disk, cores
 	// At least two, or one bomb would keep all others waiting.
-	c.slots = newCompileSlots(max(2, goruntime.GOMAXPROCS(0)))
+	c.slots = newCompileSlots(max(2, c.cores))
 	c.limit = maxCompile
 	c.byID = map[cid.Cid]*entry{}
 }
@@ -194,7 +194,7 @@ func (f *found) close() {
 
 // compileModule compiles, or finds on disk what was compiled before.
 func (c *compiled) compileModule(id cid.Cid, b []byte) (code wazero.CompiledModule, err error) {
-	ctx := experimental.WithCompilationWorkers(context.Background(), goruntime.GOMAXPROCS(0))
+	ctx := experimental.WithCompilationWorkers(context.Background(), c.cores)
 	if c.disk == nil {
 		return c.rt.CompileModule(ctx, b)
 	}

@@ -142,7 +142,7 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	}
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 	t.snaps.init(&t.pool)
-	t.modules.init(t.rt, &t.pool, &t.snaps, t.disk)
+	t.modules.init(t.rt, &t.pool, &t.snaps, t.disk, r.cfg.Slots)
 	t.spaces.init()
 	if err := r.instantiateHost(ctx, t.rt); err != nil {
 		return nil, errors.Join(err, t.close(ctx))

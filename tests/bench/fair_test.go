@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -220,4 +221,34 @@ func newPauses(before, after *metrics.Float64Histogram) (took []time.Duration) {
 		}
 	}
 	return took
+}
+
+// BenchmarkBombs is BenchmarkNeighbour, now and then, with as many
+// guests of each hostile shape as cores. It prints a line for each.
+func BenchmarkBombs(b *testing.B) {
+	n, cores := newFairNode(b)
+	ask := n.newAnswers(b, pace)
+	ask()
+	var worst float64
+	for b.Loop() {
+		for _, s := range guesttest.Hostile() {
+			m := n.add(b, s.Wasm)
+			idle := ask()
+			var ps []*process
+			for range cores {
+				ps = append(ps, n.spawn(engine.Spec{Module: m}))
+			}
+			took := ask()
+			for _, p := range ps {
+				p.leader.Send(p.pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})
+				<-p.done
+			}
+			slices.Sort(idle)
+			slices.Sort(took)
+			p99 := func(d []time.Duration) float64 { return float64(d[len(d)*99/100].Nanoseconds()) / 1e3 }
+			worst = max(worst, p99(took))
+			fmt.Fprintf(os.Stderr, "%-36s p99 %8.0f us, before %8.0f us\n", s.Name, p99(took), p99(idle))
+		}
+	}
+	b.ReportMetric(worst, "worst-p99-us")
 }

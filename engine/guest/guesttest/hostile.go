@@ -50,8 +50,8 @@ func Hostile() []Shape {
 	elements = append(elements, 61)
 	tableTower = append([]Func{start(Code(I32Const(0), 0x11, 1, 0))}, append(tableTower, nop)...)
 	var chains []Func // long code between loops, and calls of it
-	for range 50 {
-		chains = append(chains, Func{Code: Repeat(2000, Code(I32Const(0), 0x28, 2, 0, 0x1a))})
+	for range 20 {
+		chains = append(chains, Func{Code: Repeat(1000, Code(I32Const(0), 0x28, 2, 0, 0x1a))})
 	}
 	var callChains []byte
 	for i := range chains {
@@ -95,7 +95,7 @@ func Hostile() []Shape {
 		{Name: "loop with parameters", Wasm: Module{Memory: 1, Funcs: []Func{
 			start(Code(I64Const(1, nil), 0x03, 1, I64Const(1, nil), 0x7c, 0x0c, 0, 0x0b, 0x1a)),
 			{Params: []byte{I64}, Results: []byte{I64}, Code: Code(0x20, 0)}}}.Bytes()},
-		{Name: "straight code in a loop", Wasm: one(forever(Repeat(100_000, Code(0x20, 0, I64Const(3, nil), 0x7c, 0x21, 0))), I64)},
+		{Name: "straight code in a loop", Wasm: one(forever(Repeat(20_000, Code(0x20, 0, I64Const(3, nil), 0x7c, 0x21, 0))), I64)},
 		{Name: "divisions", Wasm: one(forever(Repeat(1000, Code(0x20, 0, I64Const(3, nil), 0x84, I64Const(7, nil), 0x7f, 0x21, 0))), I64)},
 		{Name: "square roots", Wasm: one(forever(Repeat(1000, Code(0x20, 0, 0x9f, 0x21, 0))), F64)},
 		{Name: "loads that miss", Wasm: big(forever(Repeat(100, Code(

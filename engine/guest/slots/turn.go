@@ -95,8 +95,7 @@ func (t *Turn) Yield() {
 		t.giveWay(now)
 	case now >= t.breathe && t.busy+held >= short:
 		breathe()
-		after := s.now()
-		t.breathe = after + max(breath, (after-now)/8)
+		t.breathe = s.now() + breath
 	}
 }
 
