@@ -1,5 +1,7 @@
 package guest
 
+import "time"
+
 // Idle returns how many instances are kept for the next process, and the
 // largest stack that one of their functions holds, in bytes.
 func (r *Runner) Idle() (instances, stack int) {
@@ -28,4 +30,14 @@ func (r *Runner) Snapshots() int {
 	t.snaps.mu.Lock()
 	defer t.snaps.mu.Unlock()
 	return t.snaps.order.Len()
+}
+
+// CompileFor lets compilations take longer than maxCompile: the race detector
+// makes them many times slower. It is called before the first process.
+func (r *Runner) CompileFor(d time.Duration) error {
+	t, err := r.start()
+	if err == nil {
+		t.modules.limit = d
+	}
+	return err
 }

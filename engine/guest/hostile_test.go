@@ -37,6 +37,16 @@ func tiers() map[string]time.Duration {
 	return map[string]time.Duration{"compiled": -1, "by default": 0, "interpreted first": 1}
 }
 
+// patientNode is a node on which a compilation may take a minute.
+func patientNode(t *testing.T, c guest.Config) *node {
+	t.Helper()
+	n := newNodeOf(t, c)
+	if err := n.runner.CompileFor(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // large is above what size, in bytes, a module is not run on one node after the other, each
 // of which would compile it. It takes long enough to begin in the interpreter by
 // default.
@@ -66,7 +76,7 @@ func TestCycles(t *testing.T) {
 }
 
 func cycles(t *testing.T, random *rand.Rand, count int, c guest.Config) {
-	n := newNodeOf(t, c)
+	n := patientNode(t, c)
 	shapes := slices.DeleteFunc(guesttest.Hostile(), func(s guesttest.Shape) bool { return c.InterpretAbove > 0 && len(s.Wasm) > large })
 	var pending []*run
 	end := func() {
@@ -102,7 +112,7 @@ func TestHostile(t *testing.T) {
 	for name, above := range tiers() {
 		t.Run(name, func(t *testing.T) {
 			c := guest.Config{Host: hostfuncs.New(), InterpretAbove: above}
-			n := newNodeOf(t, c)
+			n := patientNode(t, c)
 			for _, s := range guesttest.Hostile() {
 				if above > 0 && len(s.Wasm) > large {
 					continue
@@ -110,7 +120,7 @@ func TestHostile(t *testing.T) {
 				t.Run(s.Name, func(t *testing.T) {
 					testHostile(t, s, func() *node {
 						if above > 0 { // one that has not seen the module
-							return newNodeOf(t, c)
+							return patientNode(t, c)
 						}
 						return n
 					})
