@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ipfs/go-cid"
 )
 
 // MaxProcesses is how many guest processes one node holds at once; a spawn
 // beyond it ends with system_limit.
-const MaxProcesses = 1 << 18
+const MaxProcesses = 1<<20 + 1<<16
 
 // Config describes an engine. Node, Incarnation, Modules and Runner are needed.
 type Config struct {
@@ -39,22 +36,24 @@ type Engine struct {
 	runner  Runner
 	log     *slog.Logger
 	counter atomic.Uint64 // of pids and refs minted here
-	spawns  sync.Mutex    // keeps spawns in the order of their pids, as peers check
 	started time.Time
 
-	mu       sync.Mutex
-	dist     Dist
-	modules  Modules
-	procs    map[PID]*Process
-	natives  map[PID]*Native
-	sessions map[NodeID]*Session
-	services map[string]Service
-	calls    map[Ref]pendingCall
-	closed   bool
-	draining bool
-	wg       sync.WaitGroup // processes and goroutines of services
-	workers  workers
-	quotas   quotas
+	directory directory
+
+	mu        sync.Mutex
+	dist      Dist
+	modules   Modules
+	ends      map[PID]endpoint // all processes
+	processes int              // of ends, without natives
+	nodes     nodeWatch
+	sessions  map[NodeID]*Session
+	services  map[string]Service
+	calls     map[Ref]pendingCall
+	closed    bool
+	draining  bool
+	wg        sync.WaitGroup // guests' processes and goroutines of services
+	workers   workers
+	quotas    quotas
 }
 
 // New returns an engine without sessions.
@@ -65,13 +64,14 @@ func New(c Config) *Engine {
 	e := &Engine{
 		node: c.Node, name: c.Name, inc: c.Incarnation, owner: c.Owner,
 		runner: c.Runner, modules: c.Modules, log: c.Log, started: time.Now(),
-		procs:    map[PID]*Process{},
-		natives:  map[PID]*Native{},
+		ends:     map[PID]endpoint{},
 		sessions: map[NodeID]*Session{},
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
 	e.quotas.init(c)
+	e.directory.init()
+	e.nodes.init()
 	return e
 }
 
@@ -119,46 +119,16 @@ func (e *Engine) MakeRef() Ref {
 	return Ref{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}
 }
 
-// Spawn starts a process on a node and returns its pid at once; from is who
-// asks, a Native of this engine. It never fails: without a session the pid is
-// already useless and spec.Monitor and spec.Link say noconnection. The engine
-// owns spec from here on and sets its Parent and, for a node that is not an
-// inheritor of another's, its Origin.
-func (e *Engine) Spawn(from *Native, node NodeID, spec *Spec) PID {
-	spec.Parent = from.pid
-	spec.Origin = e.owner
-	sig := &Signal{Kind: KindSpawn, From: from.pid, Spec: spec}
-	var s *Session
-	if node != e.node {
-		s = e.Session(node)
+// someone returns a pid that has nothing but a node, as signals to a name and to
+// the node itself have.
+func (e *Engine) someone(node NodeID) PID {
+	if node == e.node {
+		return PID{Node: node, Incarnation: e.inc}
 	}
-	if s == nil {
-		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
-		if node == e.node {
-			sig.To.Incarnation = e.inc
-		}
-		to := sig.To
-		from.watch(sig)
-		e.send(sig)
-		return to
+	if s := e.Session(node); s != nil {
+		return s.someone()
 	}
-	if n := spec.size(); n > MaxSpec {
-		sig.To = PID{Node: node, Counter: e.counter.Add(1)}
-		from.watch(sig)
-		e.refuse(sig, Reasonf(BadArg, "arguments and environment take %d bytes, the limit is %d", n, MaxSpec))
-		return sig.To
-	}
-	// The peer checks that the pids we mint there come in order.
-	e.spawns.Lock()
-	sig.To = PID{Node: node, Incarnation: s.peer.Incarnation, Minter: s.peer.Minter, Counter: e.counter.Add(1)}
-	from.watch(sig)
-	copied := *sig
-	s.link.Send(sig)
-	e.spawns.Unlock()
-	if e.Session(node) != s { // it may have ended before it knew of the watch
-		e.bounce(&copied, NoConnection)
-	}
-	return copied.To
+	return PID{Node: node}
 }
 
 // send routes a signal to where To lives. It never blocks.
@@ -187,6 +157,8 @@ func (e *Engine) bounce(sig *Signal, w Word) {
 		return
 	case KindMonitor:
 		back.Kind, back.Ref = KindDown, sig.Ref
+	case KindLink:
+		back.Kind = KindExit
 	case KindOutput, KindInput, KindFile:
 		back.Kind = KindDown // the zero Ref: your group leader is gone
 	default:
@@ -212,17 +184,33 @@ func (e *Engine) deliver(sig *Signal) {
 		e.create(sig)
 		return
 	}
-	e.mu.Lock()
-	p, n := e.procs[sig.To], e.natives[sig.To]
-	e.mu.Unlock()
-	switch {
-	case p != nil:
+	to := sig.To
+	if to.Counter == 0 && sig.Name != "" {
+		to = e.Whereis(sig.Name)
+	}
+	if p := e.end(to); p != nil {
 		p.signal(sig)
-	case n != nil:
-		n.signal(sig)
-	default:
+	} else {
 		e.bounce(sig, NoProc)
 	}
+}
+
+// end returns the process with a pid, nil if there is none.
+func (e *Engine) end(pid PID) endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ends[pid]
+}
+
+// actor is as end.
+func (e *Engine) actor(pid PID) *actor {
+	switch p := e.end(pid).(type) {
+	case *Process:
+		return &p.actor
+	case *Native:
+		return &p.actor
+	}
+	return nil
 }
 
 // create makes the process of a Spawn signal; its goroutine does the rest.
@@ -233,15 +221,16 @@ func (e *Engine) create(sig *Signal) {
 	switch {
 	case e.closed || e.draining:
 		why = Reasonf(SystemLimit, "the node is stopping")
-	case len(e.procs) >= MaxProcesses:
-		why = Reasonf(SystemLimit, "the node runs %d processes", len(e.procs))
-	case e.modules == nil || e.runner == nil:
+	case e.processes >= MaxProcesses:
+		why = Reasonf(SystemLimit, "the node runs %d processes", e.processes)
+	case p.spec.run == nil && (e.modules == nil || e.runner == nil):
 		why = Reasonf(SystemLimit, "the node runs no modules")
-	case e.procs[sig.To] != nil:
+	case e.ends[sig.To] != nil:
 		why = Reasonf(BadArg, "the pid is taken")
 	default:
-		if why = e.quotas.spawn(p.spec.Origin); why.Word == "" {
-			e.procs[p.pid] = p
+		if why = e.quotas.spawn(p.account); why.Word == "" {
+			e.ends[p.pid] = p
+			e.processes++
 			e.wg.Add(1)
 		}
 	}
@@ -250,6 +239,13 @@ func (e *Engine) create(sig *Signal) {
 		p.cancel(nil)
 		e.refuse(sig, why)
 		return
+	}
+	p.bindTo(sig.From.Node)
+	p.bindTo(p.spec.Leader.PID.Node)
+	if p.spec.Name != "" {
+		if err := e.Register(p.spec.Name, p.pid); err != nil {
+			p.Kill(asReason(err, NameTaken))
+		}
 	}
 	e.workers.run(p)
 }
@@ -262,9 +258,8 @@ var errEngineClosed = errors.New("the node is stopping")
 func (e *Engine) Drain(ctx context.Context) {
 	e.mu.Lock()
 	e.draining = true
-	procs := slices.Collect(maps.Values(e.procs))
 	e.mu.Unlock()
-	for _, p := range procs {
+	for _, p := range e.procs() {
 		select {
 		case <-p.Done():
 		case <-ctx.Done():
@@ -286,9 +281,8 @@ func (e *Engine) Draining() bool {
 func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
-	procs := slices.Collect(maps.Values(e.procs))
 	e.mu.Unlock()
-	for _, p := range procs {
+	for _, p := range e.procs() {
 		p.Kill(Reason{Word: Shutdown})
 	}
 	e.wg.Wait()
@@ -298,18 +292,27 @@ func (e *Engine) Close() {
 	}
 }
 
-// Process returns the guest process with the pid, nil if there is none.
-func (e *Engine) Process(pid PID) *Process {
+// procs returns all processes that have a mailbox.
+func (e *Engine) procs() (procs []*Process) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.procs[pid]
+	for _, p := range e.ends {
+		if p, ok := p.(*Process); ok {
+			procs = append(procs, p)
+		}
+	}
+	return procs
 }
 
-// Processes returns what is known of each guest process, oldest first.
+// Process returns the process with the pid, nil if there is none or it is a native.
+func (e *Engine) Process(pid PID) *Process {
+	p, _ := e.end(pid).(*Process)
+	return p
+}
+
+// Processes returns what is known of each process, natives apart, oldest first.
 func (e *Engine) Processes() []Info {
-	e.mu.Lock()
-	procs := slices.Collect(maps.Values(e.procs))
-	e.mu.Unlock()
+	procs := e.procs()
 	infos := make([]Info, len(procs))
 	for i, p := range procs {
 		infos[i] = p.Info()
@@ -321,18 +324,4 @@ func (e *Engine) Processes() []Info {
 		return int(a.PID.Counter) - int(b.PID.Counter)
 	})
 	return infos
-}
-
-// Info is a snapshot of a guest process.
-type Info struct {
-	PID        PID
-	Module     string  // as the spawner named it
-	CID        cid.Cid // undefined until the name is resolved
-	Entry      string
-	State      State
-	Created    time.Time
-	Origin     Origin
-	Leader     PID
-	Parent     PID
-	Reductions uint64 // so far; 0 until it is counted for the first time
 }

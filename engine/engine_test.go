@@ -124,7 +124,8 @@ func TestForgedSignals(t *testing.T) {
 		{"receiver of a dead incarnation", spawn(PID{Node: self, Incarnation: 6, Minter: 4, Counter: 2}, Spec{Origin: Origin{8}}), false, NoProc},
 		{"pid of another minter", spawn(PID{Node: self, Incarnation: 7, Minter: 3, Counter: 2}, Spec{Origin: Origin{8}}), true, ""},
 		{"pid minted before", spawn(PID{Node: self, Incarnation: 7, Minter: 4, Counter: 0}, Spec{Origin: Origin{8}}), true, ""},
-		{"origin of somebody else", spawn(ours, Spec{Origin: Origin{9}}), false, NotAllowed},
+		{"a parent that is not the sender", &Signal{Kind: KindSpawn, From: from, To: ours, Spec: &Spec{Origin: Origin{8}}}, true, ""},
+		{"a message of a kind that only the engine makes", &Signal{Kind: KindMessage, From: from, To: ours, Message: &Message{Kind: MessageDown}}, true, ""},
 		{"a kind of a later version", &Signal{Kind: 200, From: from, To: ours}, false, ""},
 		{"a node without modules", spawn(ours, Spec{Origin: Origin{8}}), false, SystemLimit},
 	} {

@@ -20,6 +20,7 @@ const maxFilesInFlight = OutputCredit / MaxChunk
 // leaderIO is a process's side of the protocol with its group leader.
 type leaderIO struct {
 	mu     sync.Mutex
+	leader Leader
 	gone   chan struct{} // closed when the leader is gone; nil until someone waits
 	isGone bool
 
@@ -39,6 +40,7 @@ type leaderIO struct {
 
 // init makes no channels yet: most processes never wait.
 func (l *leaderIO) init(s *Spec) {
+	l.leader = s.Leader
 	l.credit = OutputCredit
 	l.rows, l.cols = s.Terminal.Rows, s.Terminal.Cols
 	l.eof = s.NoInput
@@ -78,9 +80,35 @@ func (l *leaderIO) goneChan() <-chan struct{} {
 	return l.gone
 }
 
+// Leader returns the group leader.
+func (p *Process) Leader() Leader {
+	p.io.mu.Lock()
+	defer p.io.mu.Unlock()
+	return p.io.leader
+}
+
+// setLeader changes the group leader. What waits for the old one goes on with the
+// new one; file requests that wait fail.
+func (p *Process) setLeader(to Leader) {
+	l := &p.io
+	l.mu.Lock()
+	if l.gone != nil {
+		if !l.isGone {
+			close(l.gone)
+		}
+		l.gone = nil
+	}
+	l.leader, l.isGone = to, false
+	l.credit, l.asked, l.eof = OutputCredit, false, false
+	l.setReady()
+	l.mu.Unlock()
+	p.bindTo(to.PID.Node)
+}
+
 // toLeader sends a signal to the group leader, with the token.
 func (p *Process) toLeader(sig *Signal) {
-	sig.From, sig.To, sig.Token = p.pid, p.spec.Leader.PID, p.spec.Leader.Token
+	to := p.Leader()
+	sig.From, sig.To, sig.Token = p.pid, to.PID, to.Token
 	p.eng.send(sig)
 }
 
@@ -112,7 +140,7 @@ func (p *Process) Write(s Stream, b []byte) (n int, err error) {
 func (p *Process) waitLink() error {
 	for {
 		var busy <-chan struct{}
-		if to := p.spec.Leader.PID.Node; to != p.eng.node {
+		if to := p.Leader().PID.Node; to != p.eng.node {
 			if s := p.eng.Session(to); s != nil {
 				busy = s.link.Busy()
 			}
@@ -307,6 +335,9 @@ func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
 func (l *leaderIO) signal(sig *Signal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if sig.From != l.leader.PID {
+		return
+	}
 	switch sig.Kind {
 	case KindCredit:
 		// A leader that grants without end only fills its own node.
@@ -335,12 +366,6 @@ func (l *leaderIO) signal(sig *Signal) {
 	case KindDown:
 		l.markGone()
 	}
-}
-
-func (l *leaderIO) leaderGone() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.markGone()
 }
 
 func (l *leaderIO) markGone() {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,49 +19,58 @@ const (
 	Exiting  State = "exiting" // told to end
 )
 
-// Process is a guest process of this node. Its exported methods are for
-// Runners and their host functions; they are safe for concurrent use.
+// Process is a process of this node that has a mailbox: a guest, or a function of
+// Go that Engine.Go runs. Methods that receive or wait are for the goroutine that
+// runs it alone; the others are safe for concurrent use.
 type Process struct {
-	eng        *Engine
-	pid        PID
+	actor
 	spec       *Spec
+	account    Origin // whose quota it counts towards
 	created    time.Time
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
 	io         leaderIO
+	mailbox    mailbox
 	reductions atomic.Uint64
-	memory     uint64 // bytes of linear memory, of the goroutine that runs it
-	turn       Turn   // nil: there is no need to take any
+	memory     uint64      // bytes of linear memory, of the goroutine that runs it
+	turn       Turn        // nil: there is no need to take any
+	wall       *time.Timer // of its time limit
+	server     Server      // nil: it has a goroutine as long as it lives
+	report     Report
 
-	mu       sync.Mutex
-	state    State
-	module   Module
-	why      Reason // of the first kill; zero while none
-	links    smallMap[PID, struct{}]
-	monitors smallMap[Ref, PID]
-	gone     bool          // links and monitors have been told
-	done     chan struct{} // closed when it is gone from the engine; nil until someone asks
-	isDone   bool
+	state        State // under actor.mu, as what follows
+	module       Module
+	why          Reason // of the first kill; zero while none
+	trapsExit    bool
+	timers       map[Ref]timer
+	watchesNodes bool          // MonitorNode or MonitorNodes was called; under Engine.mu
+	done         chan struct{} // closed when it is gone from the engine; nil until someone asks
+	isDone       bool
 }
 
 func newProcess(e *Engine, sig *Signal) *Process {
 	p := &Process{
-		eng: e, pid: sig.To, spec: sig.Spec, created: time.Now(), state: Starting,
+		actor: actor{eng: e, pid: sig.To}, spec: sig.Spec, account: sig.Spec.account, created: time.Now(), state: Starting,
 		module: sig.Spec.Module,
 	}
+	p.self = p
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.io.init(sig.Spec)
+	if p.mailbox.limit = int(min(sig.Spec.Limits.Mailbox, math.MaxInt32)); p.mailbox.limit == 0 {
+		p.mailbox.limit = DefaultMailbox
+	}
+	p.mailbox.drop = sig.Spec.DropWhenFull
+	if p.account == (Origin{}) {
+		p.account = p.spec.Origin
+	}
 	if sig.Spec.Link {
-		p.links.set(sig.From, struct{}{})
+		p.links.set(sig.From, 0)
 	}
 	if !sig.Spec.Monitor.IsZero() {
 		p.monitors.set(sig.Spec.Monitor, sig.From)
 	}
 	return p
 }
-
-// PID returns the process's name.
-func (p *Process) PID() PID { return p.pid }
 
 // Spec returns what it was spawned with: read only.
 func (p *Process) Spec() *Spec { return p.spec }
@@ -99,6 +108,10 @@ func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
 // Kill tells the process to end with the reason. The first reason stays.
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
+	if p.gone {
+		p.mu.Unlock()
+		return
+	}
 	if p.why.Word == "" {
 		p.why = r
 		p.state = Exiting
@@ -106,44 +119,61 @@ func (p *Process) Kill(r Reason) {
 	r = p.why
 	p.mu.Unlock()
 	p.cancel(r)
+	p.mailbox.poke(p)
 }
 
-// Info returns a snapshot.
-func (p *Process) Info() Info {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Info{
-		PID: p.pid, Module: p.module.Name, CID: p.module.CID, Entry: p.spec.Entry, State: p.state,
-		Created: p.created, Origin: p.spec.Origin, Leader: p.spec.Leader.PID, Parent: p.spec.Parent,
-		Reductions: p.reductions.Load(),
+// overflow ends a process that does not read what it is sent.
+func (p *Process) overflow() {
+	p.mailbox.mu.Lock()
+	by := map[PID]int{}
+	top := PID{}
+	for m := p.mailbox.first; m != nil; m = m.next {
+		if by[m.From] += m.cost(); by[m.From] > by[top] {
+			top = m.From
+		}
 	}
+	p.mailbox.mu.Unlock()
+	p.Kill(Limit(MailboxOverflow, "%d kB, full for %v; most is from %s", p.mailbox.limit>>10, fullTime, p.eng.PIDText(top)))
 }
 
-// run is the process's goroutine: it gets the module, runs it, announces the end.
+// run is what a worker does for the process: all of its life, or for a server
+// what there is to do now.
 func (p *Process) run() {
-	if wall := p.spec.Limits.Wall; wall > 0 {
-		t := time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
-		defer t.Stop()
+	if p.server == nil {
+		if wall := p.spec.Limits.Wall; wall > 0 {
+			p.wall = time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
+		}
+		reason := p.guarded(p.main)
+		if p.server == nil {
+			p.exit(reason)
+			return
+		}
 	}
-	var report Report
-	reason := p.main(&report)
-	p.mu.Lock()
-	if p.why.Word != "" {
-		reason = p.why
-	}
-	p.mu.Unlock()
-	p.exit(reason, &report)
+	p.guarded(p.serve)
 }
 
-// main resolves, fetches and runs. Any panic of a Runner is the node's own
-// fault, but it must cost no other process its life.
-func (p *Process) main(report *Report) (r Reason) {
+// guarded calls f. Any panic of a Runner is the node's own fault, but it must cost
+// no other process its life.
+func (p *Process) guarded(f func() Reason) (r Reason) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.eng.log.Error("panic while running a guest", "pid", p.pid, "panic", v, "stack", string(debug.Stack()))
 			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
+			if p.server != nil {
+				p.exit(r)
+			}
 		}
 	}()
+	return f()
+}
+
+// main resolves, fetches and runs.
+func (p *Process) main() Reason {
+	if f := p.spec.run; f != nil {
+		p.Running()
+		return f(p)
+	}
+	report := &p.report
 	m := p.spec.Module
 	if !m.CID.Defined() {
 		c, err := p.eng.modules.Resolve(m.Name)
@@ -161,7 +191,7 @@ func (p *Process) main(report *Report) (r Reason) {
 	if err != nil {
 		return asReason(err, ModuleNotFound)
 	}
-	r = p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
+	r := p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)
 	}
@@ -177,35 +207,43 @@ func asReason(err error, w Word) Reason {
 	return Reason{Word: w, Detail: err.Error()}
 }
 
-// exit takes the process out of the table and then tells who asked to be told:
+// exit takes the process out of all tables and then tells who asked to be told:
 // on Down, nothing of the process is visible any more.
-func (p *Process) exit(r Reason, report *Report) {
+func (p *Process) exit(r Reason) {
 	e := p.eng
-	e.mu.Lock()
-	delete(e.procs, p.pid)
-	e.mu.Unlock()
-	e.quotas.exit(p.spec.Origin, p.memory)
-	p.cancel(r)
-
 	p.mu.Lock()
-	links, monitors := p.links, p.monitors
-	p.links, p.monitors, p.gone = smallMap[PID, struct{}]{}, smallMap[Ref, PID]{}, true
+	if p.why.Word != "" {
+		r = p.why
+	}
+	timers := p.timers
+	p.timers = nil
 	p.mu.Unlock()
-	for ref, to := range monitors.all() {
-		e.send(&Signal{Kind: KindDown, From: p.pid, To: to, Ref: ref, Reason: r, Report: report})
+	for _, t := range timers {
+		t.Stop()
 	}
-	for to := range links.all() {
-		e.send(&Signal{Kind: KindExit, From: p.pid, To: to, Reason: r})
+	if p.wall != nil {
+		p.wall.Stop()
 	}
+	e.forget(&p.actor)
+	e.mu.Lock()
+	e.forgetNodes(p)
+	delete(e.ends, p.pid)
+	e.processes--
+	e.mu.Unlock()
+	e.quotas.exit(p.account, p.memory)
+	p.cancel(r)
+	p.mailbox.close(p)
+	p.end(r, &p.report)
 	if e.log.Enabled(context.Background(), slog.LevelInfo) {
 		e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.isDone = true
 	if p.done != nil {
 		close(p.done)
 	}
+	p.mu.Unlock()
+	e.wg.Done()
 }
 
 // alias is the node part of the pids that this node prints.
@@ -216,72 +254,63 @@ func (e *Engine) alias() string {
 	return e.node.String()[:12]
 }
 
-// signal handles a signal to this process, on the sender's goroutine or the
-// reader of its session: it never blocks.
+// signal implements endpoint.
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
+	case KindMessage:
+		p.mailbox.add(sig.Message, sig.session, p)
+	case KindLink:
+		if !p.eng.mayLink(p, sig) {
+			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: Reasonf(NotAllowed, "it takes no links of another origin")})
+			return
+		}
+		p.books(sig)
+	case KindUnlink, KindUnlinkAck, KindMonitor, KindDemonitor:
+		p.books(sig)
 	case KindExit:
-		p.mu.Lock()
-		linked := p.links.delete(sig.From)
-		p.mu.Unlock()
-		if linked && sig.Reason.Word != Normal {
-			p.Kill(sig.Reason)
+		if p.books(sig) {
+			p.exitSignal(sig.From, sig.Reason, true)
 		}
 	case KindExit2:
-		switch sig.Reason.Word {
-		case Kill:
-			p.Kill(Reason{Word: Killed, Detail: sig.Reason.Detail})
-		case Normal:
-		default:
-			p.Kill(sig.Reason)
-		}
-	case KindMonitor:
-		p.mu.Lock()
-		gone := p.gone
-		if !gone {
-			p.monitors.set(sig.Ref, sig.From)
-		}
-		p.mu.Unlock()
-		if gone {
-			p.eng.bounce(sig, NoProc)
-		}
-	case KindDemonitor:
-		p.mu.Lock()
-		if by, ok := p.monitors.get(sig.Ref); ok && by == sig.From {
-			p.monitors.delete(sig.Ref)
-		}
-		p.mu.Unlock()
-	case KindUnlink:
-		p.mu.Lock()
-		p.links.delete(sig.From)
-		p.mu.Unlock()
-	case KindDown, KindCredit, KindInputData, KindFileReply, KindWindow:
-		if sig.From == p.spec.Leader.PID {
+		p.exitSignal(sig.From, sig.Reason, false)
+	case KindDown:
+		if sig.Ref.IsZero() {
 			p.io.signal(sig)
+		} else if p.books(sig) {
+			p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
 		}
+	case KindCredit, KindInputData, KindFileReply, KindWindow:
+		p.io.signal(sig)
+	case KindLeader:
+		p.setLeader(sig.Leader)
 	}
 }
 
-// sessionDown is called when the connection to a node is lost.
-func (p *Process) sessionDown(node NodeID) {
+// exitSignal handles an exit signal as OTP does.
+func (p *Process) exitSignal(from PID, r Reason, link bool) {
 	p.mu.Lock()
-	linked := false
-	for to := range p.links.all() {
-		if to.Node == node {
-			linked = true
-			p.links.delete(to)
-		}
-	}
-	for ref, to := range p.monitors.all() {
-		if to.Node == node {
-			p.monitors.delete(ref)
-		}
-	}
+	traps := p.trapsExit
 	p.mu.Unlock()
-	if p.spec.Leader.PID.Node == node {
-		p.io.leaderGone()
+	switch {
+	case !link && r.Word == Kill:
+		p.Kill(Reason{Word: Killed, Detail: r.Detail})
+	case traps:
+		p.mailbox.add(&Message{Kind: MessageExit, From: from, Reason: r, prepaid: link}, nil, p)
+	case r.Word == Normal && from != p.pid:
+	default:
+		p.Kill(r)
 	}
-	if linked {
-		p.Kill(Reason{Word: NoConnection, Detail: "lost the node it was linked to"})
+}
+
+// sessionDown implements endpoint.
+func (p *Process) sessionDown(s *Session) {
+	p.mailbox.forget(s)
+	for _, sig := range p.lost(s) {
+		p.signal(sig)
 	}
+	p.io.mu.Lock()
+	if p.io.leader.PID.Node == s.peer.Node {
+		p.io.markGone()
+	}
+	p.io.mu.Unlock()
 }

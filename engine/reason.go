@@ -33,6 +33,10 @@ const (
 	SystemLimit    Word = "system_limit"     // the node's own limit
 	BadArg         Word = "badarg"           // the request itself is wrong
 	LeaderGone     Word = "leader_gone"      // the group leader it was attached to ended
+	NotSup         Word = "notsup"           // that kind of node or process cannot do it
+	NameTaken      Word = "name_taken"       // another process has the name
+
+	MailboxOverflow Word = "mailbox_overflow" // its mailbox was full for too long
 )
 
 // Reason says why a process ended or a request failed. The zero value is

@@ -25,6 +25,11 @@ var needs = map[string]Role{
 	"signal:monitor":   RolePeer,
 	"signal:demonitor": RolePeer,
 	"signal:unlink":    RolePeer,
+	"signal:link":      RolePeer, // and the same origin, or the process traps exits
+	"signal:message":   RolePeer,
+	"signal:leader":    RolePeer, // and the same origin, or admin
+	"signal:wait":      RolePeer,
+	"signal:names":     RolePeer,
 	"signal:io":        RolePeer, // and the leader's token
 	"signal:reply":     RolePeer,
 

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 )
 
 // Session is one connection with another node, from its handshake to its
@@ -19,6 +21,14 @@ type Session struct {
 	cancel    context.CancelFunc
 	lastSpawn uint64        // highest counter of a pid the peer minted here
 	calls     chan struct{} // a slot for each call of the peer under way
+	spawns    sync.Mutex    // keeps spawns in the order of their pids, as the peer checks
+	knows     bool          // it is told of names and groups; under the directory's lock, as the next
+	entries   int           // names and memberships it told of
+
+	mu    sync.Mutex
+	lost  bool
+	bound map[endpoint]struct{} // who must hear of its loss
+	held  map[PID]chan struct{} // processes there whose mailboxes are filling; closed when messages may go on
 }
 
 // maxCalls bounds the calls one peer may have under way at this node.
@@ -27,21 +37,33 @@ const maxCalls = 64
 // SessionUp starts a session. Its Dist calls Deliver only after it returned.
 // The error is why there can be none.
 func (e *Engine) SessionUp(p Peer, l Link) (*Session, error) {
-	s := &Session{eng: e, peer: p, link: l, calls: make(chan struct{}, maxCalls)}
+	s := &Session{
+		eng: e, peer: p, link: l, calls: make(chan struct{}, maxCalls),
+		bound: map[endpoint]struct{}{}, held: map[PID]chan struct{}{},
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := e.addSession(s); err != nil {
+		return nil, err
+	}
+	e.introduce(s)
+	e.log.Log(s.ctx, p.level(), "node up", "node", p.Name, "peer", p.PeerID, "addr", p.Addr)
+	return s, nil
+}
+
+func (e *Engine) addSession(s *Session) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.closed:
-		return nil, errEngineClosed
-	case p.Node == e.node:
-		return nil, fmt.Errorf("a session with this node itself")
-	case e.sessions[p.Node] != nil:
-		return nil, fmt.Errorf("a session with %s is up", p.Name)
+		return errEngineClosed
+	case s.peer.Node == e.node:
+		return fmt.Errorf("a session with this node itself")
+	case e.sessions[s.peer.Node] != nil:
+		return fmt.Errorf("a session with %s is up", s.peer.Name)
 	}
-	e.sessions[p.Node] = s
-	e.log.Log(s.ctx, p.level(), "node up", "node", p.Name, "peer", p.PeerID, "addr", p.Addr)
-	return s, nil
+	e.sessions[s.peer.Node] = s
+	e.tellNodes(MessageNodeUp, s)
+	return nil
 }
 
 // level is that of log lines about a peer: commands come and go.
@@ -68,6 +90,11 @@ func (e *Engine) Sessions() []*Session {
 
 // Peer returns who is at the other end.
 func (s *Session) Peer() Peer { return s.peer }
+
+// someone is as of Engine, for the peer.
+func (s *Session) someone() PID {
+	return PID{Node: s.peer.Node, Incarnation: s.peer.Incarnation}
+}
 
 // Close ends the session from this side: both sides see it go down.
 func (s *Session) Close(why error) { s.link.Close(why) }
@@ -104,20 +131,37 @@ func (s *Session) Deliver(sig *Signal) error {
 	switch sig.Kind {
 	case KindReply:
 		e.reply(s.peer.Node, sig)
+	case KindWait:
+		return s.hold(sig)
+	case KindGlobal, KindGroup:
+		return e.heard(s, sig)
+	case KindMessage:
+		if m := sig.Message; !m.Kind.fromPeers() || len(m.Data) > MaxMessage {
+			return fmt.Errorf("a message of kind %d with %d bytes", m.Kind, len(m.Data))
+		}
+		sig.Message.From = sig.From
+		sig.session = s
+		e.deliver(sig)
 	case KindSpawn:
 		if sig.To.Minter != s.peer.GaveMinter || sig.To.Counter <= s.lastSpawn {
 			return fmt.Errorf("a spawn with a pid that is not its to mint")
 		}
 		s.lastSpawn = sig.To.Counter
-		if sig.Spec.Origin != s.peer.Origin || sig.Spec.Parent != sig.From {
-			e.refuse(sig, Reasonf(NotAllowed, "the origin is not the peer's"))
-			return nil
+		if sig.Spec.Parent != sig.From {
+			return fmt.Errorf("a spawn in another's name")
+		}
+		sig.Spec.account = s.peer.Origin
+		if sig.Spec.Origin != s.peer.Origin {
+			sig.Spec.Origin = vouched(s.peer.Origin, sig.Spec.Origin)
 		}
 		e.deliver(sig)
-	case KindExit2:
+	case KindExit2, KindLeader:
 		if p := e.Process(sig.To); p != nil && !e.mayControl(s.peer, p.spec.Origin) {
 			return nil
 		}
+		e.deliver(sig)
+	case KindLink:
+		sig.session = s
 		e.deliver(sig)
 	default:
 		e.deliver(sig)
@@ -129,6 +173,8 @@ func (s *Session) Deliver(sig *Signal) error {
 var actions = map[Kind]string{
 	KindSpawn: "signal:spawn", KindDown: "signal:down", KindExit: "signal:exit", KindExit2: "signal:exit2",
 	KindMonitor: "signal:monitor", KindDemonitor: "signal:demonitor", KindUnlink: "signal:unlink",
+	KindLink: "signal:link", KindUnlinkAck: "signal:unlink", KindMessage: "signal:message", KindLeader: "signal:leader",
+	KindWait: "signal:wait", KindGlobal: "signal:names", KindGroup: "signal:names",
 	KindReply:  "signal:reply",
 	KindOutput: "signal:io", KindCredit: "signal:io", KindInput: "signal:io", KindInputData: "signal:io",
 	KindFile: "signal:io", KindFileReply: "signal:io", KindWindow: "signal:io",
@@ -137,6 +183,61 @@ var actions = map[Kind]string{
 // mayControl reports whether a peer may end a process of an origin.
 func (e *Engine) mayControl(p Peer, o Origin) bool {
 	return p.Origin == o || p.Origin == e.owner || p.Roles&RoleAdmin != 0
+}
+
+// vouched is the origin of a process that a peer spawns for another origin than its
+// own. Nobody can check that the other one wants it, so the process gets the rights
+// of neither; the peer's quota pays.
+func vouched(peer, claimed Origin) (o Origin) {
+	return sha256.Sum256(slices.Concat([]byte("wnode vouched origin 1"), peer[:], claimed[:]))
+}
+
+// mayLink reports whether a process takes a link of another: it would end with it.
+func (e *Engine) mayLink(p *Process, sig *Signal) bool {
+	p.mu.Lock()
+	traps := p.trapsExit
+	p.mu.Unlock()
+	switch {
+	case traps:
+		return true
+	case sig.session != nil:
+		return sig.N == 0 && e.mayControl(sig.session.peer, p.spec.Origin)
+	}
+	from, ok := e.end(sig.From).(*Process)
+	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == e.owner
+}
+
+// hold takes the wish of the peer to get no messages for a process, or to get them
+// again.
+func (s *Session) hold(sig *Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.held[sig.From]
+	switch {
+	case sig.N != 0 && held == nil:
+		if len(s.held) >= maxEntries {
+			return fmt.Errorf("%d full mailboxes", len(s.held))
+		}
+		s.held[sig.From] = make(chan struct{})
+	case sig.N == 0 && held != nil:
+		close(held)
+		delete(s.held, sig.From)
+	}
+	return nil
+}
+
+// holds returns a channel that is closed when messages may be sent to a process, or
+// nil.
+func (s *Session) holds(to PID) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.held) == 0 {
+		return nil
+	}
+	if c := s.held[to]; c != nil {
+		return c
+	}
+	return nil
 }
 
 // Down ends the session, after the last Deliver. Links and monitors over it
@@ -149,16 +250,22 @@ func (s *Session) Down(why error) {
 		return
 	}
 	delete(e.sessions, s.peer.Node)
-	procs := slices.Collect(maps.Values(e.procs))
-	natives := slices.Collect(maps.Values(e.natives))
+	e.tellNodes(MessageNodeDown, s)
 	lost := e.takeCalls(s.peer.Node)
 	e.mu.Unlock()
 	s.cancel()
-	for _, p := range procs {
-		p.sessionDown(s.peer.Node)
+	e.unlearn(s)
+	s.mu.Lock()
+	s.lost = true
+	bound := s.bound
+	s.bound = nil
+	for _, held := range s.held {
+		close(held)
 	}
-	for _, n := range natives {
-		n.sessionDown(s.peer.Node)
+	s.held = nil
+	s.mu.Unlock()
+	for p := range bound {
+		p.sessionDown(s)
 	}
 	for _, c := range lost {
 		c <- &Signal{Kind: KindReply, Reason: Reason{Word: NoConnection, Detail: "node " + s.peer.Name + " is down"}}

@@ -7,13 +7,22 @@ type Kind uint8
 
 const (
 	// Process signals.
-	KindSpawn     Kind = 1 // Spec. To is the pid the spawner minted
-	KindDown      Kind = 2 // Ref, Reason, Report. From ended, or could not be reached
-	KindExit      Kind = 3 // Reason. From ended and was linked to To
-	KindExit2     Kind = 4 // Reason. exit_signal(To, Reason) by From
-	KindMonitor   Kind = 5 // Ref. From monitors To
-	KindUnlink    Kind = 6 // From no longer takes part in To's end, nor To in its
-	KindDemonitor Kind = 7 // Ref
+	KindSpawn     Kind = 1  // Spec. To is the pid the spawner minted
+	KindDown      Kind = 2  // Ref, Reason, Report. From ended, or could not be reached
+	KindExit      Kind = 3  // Reason. From ended and was linked to To
+	KindExit2     Kind = 4  // Reason. exit_signal(To, Reason) by From
+	KindMonitor   Kind = 5  // Ref. From monitors To, or who has Name on the node of To
+	KindUnlink    Kind = 6  // N: a number of From's. From no longer takes part in To's end, nor To in its
+	KindDemonitor Kind = 7  // Ref, Name of one by name
+	KindLink      Kind = 8  // N: 1 if From is of another origin than its node's owner
+	KindUnlinkAck Kind = 9  // N: of the unlink
+	KindMessage   Kind = 10 // Message; Name: to who has it on the node of To
+	KindLeader    Kind = 11 // Leader, the new group leader of To
+
+	// Between nodes; To has the node alone.
+	KindWait   Kind = 12 // N: 1 hold back messages to From, as its mailbox is filling; 0 go on
+	KindGlobal Kind = 18 // Name: a cluster-wide one. N: 1 From has it, 0 no more
+	KindGroup  Kind = 19 // Name: a group. N: 1 From joined it, 0 left it, once
 
 	// Calls of services a node offers by name; To is zero. One out, one back.
 	KindCall  Kind = 16 // Ref, Name, Data
@@ -61,6 +70,10 @@ type Signal struct {
 	Data      []byte
 	File      *FileRequest
 	FileReply *FileReply
+	Message   *Message
+	Leader    Leader
+
+	session *Session // that it came over; nil: from this node
 }
 
 // Report is what a process cost, sent with its Down.

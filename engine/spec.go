@@ -31,6 +31,11 @@ type Spec struct {
 	Link    bool   // link Parent and the new process, atomically with the spawn
 	Monitor Ref    // Parent monitors the new process by this reference; zero is no monitor
 	Name    string // to register locally before it runs; "" is none
+
+	DropWhenFull bool // messages that find its mailbox full are dropped; else senders wait
+
+	run     func(*Process) Reason // nil: Module is run
+	account Origin                // whose quota it counts towards; zero: Origin's
 }
 
 // MaxSpec bounds the arguments, environment and other texts of a spec, in bytes
@@ -77,6 +82,8 @@ type Limits struct {
 	Wall   time.Duration // counted from the spawn
 	Fuel   uint64        // reductions
 	Stack  uint64        // bytes that nested calls take
+	// Mailbox is in bytes: the data of messages and 128 for each.
+	Mailbox uint64
 }
 
 // ClockKind is how time passes for a guest.

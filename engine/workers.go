@@ -16,7 +16,7 @@ type workers struct {
 	idle   []chan *Process // those last used at the end
 }
 
-// run has a goroutine run p.
+// run has a goroutine do what there is to do for p.
 func (w *workers) run(p *Process) {
 	w.mu.Lock()
 	if last := len(w.idle) - 1; last >= 0 {
@@ -34,7 +34,6 @@ func (w *workers) work(p *Process) {
 	next := make(chan *Process, 1)
 	for p != nil {
 		p.run()
-		p.eng.wg.Done()
 		p = nil // it must not live as long as this goroutine is idle
 		w.mu.Lock()
 		keep := !w.closed && len(w.idle) < maxIdleWorkers

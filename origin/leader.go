@@ -72,7 +72,7 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
 	spec.Link = true
 	spec.Monitor = l.eng.MakeRef()
-	return l.eng.Spawn(l.proc, node, spec)
+	return l.proc.Spawn(node, spec)
 }
 
 // Kill sends the process an exit signal that it cannot trap. Its end is

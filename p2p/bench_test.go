@@ -53,7 +53,7 @@ func BenchmarkOutput(b *testing.B) {
 	})
 	b.SetBytes(engine.MaxChunk)
 	b.ResetTimer()
-	alex.eng.Spawn(l, kate.eng.Node(), &engine.Spec{Module: m, Monitor: alex.eng.MakeRef(), Leader: engine.Leader{PID: l.PID()}})
+	l.Spawn(kate.eng.Node(), &engine.Spec{Module: m, Monitor: alex.eng.MakeRef(), Leader: engine.Leader{PID: l.PID()}})
 	if r := <-done; r.Word != engine.Normal {
 		b.Fatal(r)
 	}

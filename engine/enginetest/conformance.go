@@ -103,7 +103,7 @@ func (l *leader) spawn(on *engine.Engine, at engine.NodeID, spec engine.Spec) en
 	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
 	spec.Link = true
 	spec.Monitor = on.MakeRef()
-	return on.Spawn(l.proc, at, &spec)
+	return l.proc.Spawn(at, &spec)
 }
 
 // next returns the next signal of one of the kinds, skipping others.

@@ -106,7 +106,7 @@ func testSpawnsAtOnce(e *env) {
 		wg.Go(func() {
 			for range each {
 				spec := &engine.Spec{Module: m, Monitor: e.alex.MakeRef(), Leader: engine.Leader{PID: l.proc.PID()}}
-				e.alex.Spawn(l.proc, e.kate.Node(), spec)
+				l.proc.Spawn(e.kate.Node(), spec)
 			}
 		})
 	}
@@ -153,7 +153,7 @@ func testToken(e *env) {
 	e.connect(e.kate, "alex") // alex's side of a session may be up before kate's
 	spec.Monitor = e.kate.MakeRef()
 	thief := e.leader(e.kate)
-	e.kate.Spawn(thief.proc, e.kate.Node(), &spec)
+	thief.proc.Spawn(e.kate.Node(), &spec)
 	if s := l.next(engine.KindOutput); s.Token == l.token {
 		e.Error("a process without the token sent it")
 	}

@@ -73,7 +73,7 @@ func TestTurn(t *testing.T) {
 			})
 			spec := &engine.Spec{Module: m, Monitor: e.MakeRef()}
 			spec.Leader.PID = leader.PID()
-			pid := e.Spawn(leader, e.Node(), spec)
+			pid := leader.Spawn(e.Node(), spec)
 			var got []string
 			if c.reply != nil {
 				if len(c.want) > 0 {

@@ -167,7 +167,7 @@ func (n *node) startInput(module []byte, spec engine.Spec) *run {
 	})
 	spec.Monitor = n.eng.MakeRef()
 	spec.Leader.PID = r.leader.PID()
-	r.pid = n.eng.Spawn(r.leader, n.eng.Node(), &spec)
+	r.pid = r.leader.Spawn(n.eng.Node(), &spec)
 	close(spawned)
 	return r
 }

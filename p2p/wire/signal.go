@@ -60,7 +60,17 @@ func appendBody(b []byte, s *engine.Signal) (_ []byte, known bool) {
 		b = appendReason(b, s.Reason)
 	case engine.KindMonitor, engine.KindDemonitor:
 		b = appendRef(b, s.Ref)
-	case engine.KindUnlink:
+		b = appendBytes(b, s.Name)
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+		b = le.AppendUint64(b, s.N)
+	case engine.KindGlobal, engine.KindGroup:
+		b = le.AppendUint64(b, s.N)
+		b = appendBytes(b, s.Name)
+	case engine.KindMessage:
+		b = appendMessage(b, s)
+	case engine.KindLeader:
+		b = appendRef(b, engine.Ref(s.Leader.PID))
+		b = append(b, s.Leader.Token[:]...)
 	case engine.KindCall:
 		b = appendRef(b, s.Ref)
 		b = appendBytes(b, s.Name)
@@ -114,7 +124,17 @@ func DecodeSignal(kind uint8, body []byte, from, to Endpoint) (*engine.Signal, e
 		s.Reason = d.reason()
 	case engine.KindMonitor, engine.KindDemonitor:
 		s.Ref = d.ref()
-	case engine.KindUnlink:
+		s.Name = d.string()
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+		s.N = d.u64()
+	case engine.KindGlobal, engine.KindGroup:
+		s.N = d.u64()
+		s.Name = d.string()
+	case engine.KindMessage:
+		d.message(s)
+	case engine.KindLeader:
+		s.Leader.PID = d.pid()
+		copy(s.Leader.Token[:], d.take(len(s.Leader.Token)))
 	case engine.KindCall:
 		s.Ref = d.ref()
 		s.Name = d.string()
@@ -147,6 +167,55 @@ func DecodeSignal(kind uint8, body []byte, from, to Endpoint) (*engine.Signal, e
 		return nil, d.err
 	}
 	return s, nil
+}
+
+// What a message has besides its kind and data.
+const (
+	messageTag  = 1 << 0
+	messageRef  = 1 << 1
+	messageName = 1 << 2
+)
+
+func appendMessage(b []byte, s *engine.Signal) []byte {
+	m := s.Message
+	b = append(b, byte(m.Kind), 0)
+	has := &b[len(b)-1]
+	if m.Tag != 0 {
+		*has |= messageTag
+	}
+	if !m.Ref.IsZero() {
+		*has |= messageRef
+	}
+	if s.Name != "" {
+		*has |= messageName
+	}
+	bits := *has
+	if bits&messageTag != 0 {
+		b = le.AppendUint64(b, m.Tag)
+	}
+	if bits&messageRef != 0 {
+		b = appendRef(b, m.Ref)
+	}
+	if bits&messageName != 0 {
+		b = appendBytes(b, s.Name)
+	}
+	return appendBytes(b, m.Data)
+}
+
+func (d *decoder) message(s *engine.Signal) {
+	m := &engine.Message{Kind: engine.MessageKind(d.u8()), From: s.From}
+	has := d.u8()
+	if has&messageTag != 0 {
+		m.Tag = d.u64()
+	}
+	if has&messageRef != 0 {
+		m.Ref = d.ref()
+	}
+	if has&messageName != 0 {
+		s.Name = d.string()
+	}
+	m.Data = d.bytes()
+	s.Message = m
 }
 
 // chunk reads data of a process and its leader, which is bounded.

@@ -34,6 +34,8 @@ const (
 	specStack     = 21 // uvarint, bytes
 	specClock     = 22 // kind u8, start i64
 	specFresh     = 23 // empty
+	specMailbox   = 26 // uvarint, bytes
+	specDrop      = 27 // empty: messages that find the mailbox full are dropped
 	mountReadOnly = 1
 )
 
@@ -72,6 +74,8 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 		b = appendField(b, specClock, le.AppendUint64([]byte{uint8(c.Kind)}, uint64(c.Start)))
 	}
 	b = appendMark(b, specFresh, s.Fresh)
+	b = appendNumber(b, specMailbox, s.Limits.Mailbox)
+	b = appendMark(b, specDrop, s.DropWhenFull)
 	for _, v := range s.Grants {
 		b = appendField(b, specGrant, v)
 	}
@@ -180,6 +184,10 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Clock = engine.Clock{Kind: engine.ClockKind(d.u8()), Start: int64(d.u64())}
 	case specFresh:
 		s.Fresh = true
+	case specMailbox:
+		s.Limits.Mailbox = d.uvarint()
+	case specDrop:
+		s.DropWhenFull = true
 	case specStack:
 		s.Limits.Stack = d.uvarint()
 	case specGrant:

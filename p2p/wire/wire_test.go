@@ -83,7 +83,8 @@ func drawSignal(t *rapid.T) *engine.Signal {
 	}
 	s.Kind = rapid.SampledFrom([]engine.Kind{
 		engine.KindSpawn, engine.KindDown, engine.KindExit, engine.KindExit2, engine.KindMonitor,
-		engine.KindUnlink, engine.KindDemonitor, engine.KindCall, engine.KindReply, engine.KindOutput,
+		engine.KindUnlink, engine.KindDemonitor, engine.KindLink, engine.KindUnlinkAck, engine.KindMessage,
+		engine.KindLeader, engine.KindWait, engine.KindGlobal, engine.KindGroup, engine.KindCall, engine.KindReply, engine.KindOutput,
 		engine.KindCredit, engine.KindInput, engine.KindInputData, engine.KindFile, engine.KindFileReply, engine.KindWindow,
 	}).Draw(t, "kind")
 	switch s.Kind {
@@ -100,8 +101,10 @@ func drawSignal(t *rapid.T) *engine.Signal {
 			Limits: engine.Limits{
 				Memory: rapid.Uint64().Draw(t, "memory"), Wall: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "wall")),
 				Fuel: rapid.Uint64().Draw(t, "fuel"), Stack: rapid.Uint64().Draw(t, "stack"),
+				Mailbox: rapid.Uint64().Draw(t, "mailbox"),
 			},
-			Grants: texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
+			DropWhenFull: rapid.Bool().Draw(t, "drop"),
+			Grants:       texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
 			Clock:  engine.Clock{Kind: engine.ClockKind(rapid.Uint8().Draw(t, "clock")), Start: rapid.Int64().Draw(t, "start")},
 			Fresh:  rapid.Bool().Draw(t, "fresh"),
 			Leader: engine.Leader{PID: anyPID("leader"), Token: token()},
@@ -121,7 +124,22 @@ func drawSignal(t *rapid.T) *engine.Signal {
 	case engine.KindExit, engine.KindExit2:
 		s.Reason = reason()
 	case engine.KindMonitor, engine.KindDemonitor:
-		s.Ref = engine.Ref(anyPID("ref"))
+		s.Ref, s.Name = engine.Ref(anyPID("ref")), text.Draw(t, "name")
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+		s.N = rapid.Uint64().Draw(t, "n")
+	case engine.KindGlobal, engine.KindGroup:
+		s.N, s.Name = rapid.Uint64().Draw(t, "n"), text.Draw(t, "name")
+	case engine.KindLeader:
+		s.Leader = engine.Leader{PID: anyPID("leader"), Token: token()}
+	case engine.KindMessage:
+		s.Name = text.Draw(t, "name")
+		s.Message = &engine.Message{
+			Kind: engine.MessageKind(rapid.Uint8().Draw(t, "message")), Tag: rapid.Uint64().Draw(t, "tag"),
+			From: s.From, Data: data.Draw(t, "data"),
+		}
+		if rapid.Bool().Draw(t, "has ref") {
+			s.Message.Ref = engine.Ref(anyPID("ref"))
+		}
 	case engine.KindCall:
 		s.Ref, s.Name, s.Data = engine.Ref(anyPID("ref")), text.Draw(t, "name"), data.Draw(t, "data")
 	case engine.KindReply:

@@ -50,7 +50,7 @@ func BenchmarkBlocked(b *testing.B) {
 		for range count {
 			spec := &engine.Spec{Module: n.module, Monitor: n.eng.MakeRef()}
 			spec.Leader.PID = leader.PID()
-			n.eng.Spawn(leader, n.eng.Node(), spec)
+			leader.Spawn(n.eng.Node(), spec)
 			pids = append(pids, <-reads)
 		}
 		heap2, stack2, rss2 := memoryUse(b)

@@ -67,7 +67,7 @@ func cold(b *testing.B, c guest.Config, module []byte, spec engine.Spec) (first,
 	})
 	spec.Leader.PID = leader.PID()
 	begin := time.Now()
-	e.Spawn(leader, e.Node(), &spec)
+	leader.Spawn(e.Node(), &spec)
 	close(spawned)
 	<-outputs
 	first = time.Since(begin)

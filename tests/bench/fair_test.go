@@ -183,7 +183,7 @@ func (n *node) newAnswers(b *testing.B, gap time.Duration) func() []time.Duratio
 	})
 	spec := engine.Spec{Module: n.add(b, answers()), Monitor: n.MakeRef()}
 	spec.Leader.PID = leader.PID()
-	pid := n.Spawn(leader, n.Node(), &spec)
+	pid := leader.Spawn(n.Node(), &spec)
 	b.Cleanup(func() {
 		leader.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill}})
 		<-down

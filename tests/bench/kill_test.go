@@ -88,7 +88,7 @@ func (n *node) spawn(spec engine.Spec) *process {
 	})
 	spec.Monitor = n.MakeRef()
 	spec.Leader.PID = p.leader.PID()
-	p.pid = n.Spawn(p.leader, n.Node(), &spec)
+	p.pid = p.leader.Spawn(n.Node(), &spec)
 	close(spawned)
 	return p
 }

@@ -136,7 +136,7 @@ func share(b *testing.B) int64 {
 func (n *spawnNode) spawn(leader *engine.Native, spec *engine.Spec) {
 	spec.Module, spec.Monitor = n.module, n.eng.MakeRef()
 	spec.Leader.PID = leader.PID()
-	n.eng.Spawn(leader, n.eng.Node(), spec)
+	leader.Spawn(n.eng.Node(), spec)
 }
 
 // libraryGo is the library in golib, built here.

@@ -131,7 +131,7 @@ func (n *spawnNode) run(tb testing.TB, total, flight int) {
 		if begun < total && begun-ended < flight {
 			spec := &engine.Spec{Module: n.module, NoInput: true, Monitor: n.eng.MakeRef()}
 			spec.Leader.PID = n.leader.PID()
-			n.eng.Spawn(n.leader, n.eng.Node(), spec)
+			n.leader.Spawn(n.eng.Node(), spec)
 			begun++
 			continue
 		}

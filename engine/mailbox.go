@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// DefaultMailbox is the limit of a mailbox of a spec that gives none, in bytes:
+	// the data of all messages and 128 for each. Exits, Downs and what timers send
+	// do not count, as each was asked for.
+	DefaultMailbox = 16 << 20
+	// fullTime is how long a mailbox may be full.
+	fullTime = 5 * time.Second
+	// maxBeyond is how much of one node a mailbox takes after it asked the node to
+	// stop: what can be under way of a node that does as asked.
+	maxBeyond = 64 << 20
+)
+
+// mailbox holds a process's messages in the order of their arrival. Others add,
+// and only the process itself looks and takes.
+type mailbox struct {
+	limit int
+	drop  bool // messages that find it full are dropped
+
+	mu          sync.Mutex
+	first, last *Message
+	bytes, len  int
+	nextID      uint64
+	closed      bool
+	dropped     uint64
+
+	rests   bool          // the process has no goroutine until there is something for it
+	waits   bool          // the process waits for a message, or to be ended
+	wake    chan struct{} // has one element when it need not; nil until it waits
+	arrived chan struct{} // closed by the next message; nil while nobody asks
+
+	room   chan struct{} // closed when there is room again; nil while nobody waits for it
+	full   *time.Timer   // runs while it is full
+	paused smallMap[*Session, int]
+}
+
+// add appends a message, or drops it if the mailbox is closed. from is the session
+// that it came over, nil if none.
+func (b *mailbox) add(m *Message, from *Session, p *Process) {
+	b.mu.Lock()
+	b.append(m, from, p)
+}
+
+// offer is add for a sender that can wait: it returns a channel that is closed when
+// there is room, or nil.
+func (b *mailbox) offer(m *Message, p *Process) (room <-chan struct{}) {
+	b.mu.Lock()
+	if !b.closed && !b.drop && b.bytes >= b.limit {
+		defer b.mu.Unlock()
+		if b.room == nil {
+			b.room = make(chan struct{})
+		}
+		return b.room
+	}
+	b.append(m, nil, p)
+	return nil
+}
+
+// append adds a message and unlocks b.mu.
+func (b *mailbox) append(m *Message, from *Session, p *Process) {
+	cost := m.cost()
+	if b.drop && cost > 0 && b.bytes >= b.limit {
+		b.dropped++
+		b.mu.Unlock()
+		return
+	}
+	if b.closed {
+		b.mu.Unlock()
+		return
+	}
+	b.nextID++
+	m.id = b.nextID
+	if m.prev = b.last; m.prev != nil {
+		m.prev.next = m
+	} else {
+		b.first = m
+	}
+	b.last = m
+	b.len++
+	b.bytes += cost
+	beyond := false
+	if cost > 0 && b.bytes >= b.limit/2 && !b.drop {
+		beyond = b.press(cost, from, p)
+	}
+	if b.arrived != nil {
+		close(b.arrived)
+		b.arrived = nil
+	}
+	b.rouse(p)
+	if beyond {
+		from.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
+	}
+}
+
+// press is called when a message leaves the mailbox at least half full: its node
+// is asked to wait, and when it is full the time runs. It reports whether the node
+// did not do as asked. b.mu is held.
+func (b *mailbox) press(cost int, from *Session, p *Process) (beyond bool) {
+	if from != nil {
+		n, was := b.paused.get(from)
+		b.paused.set(from, n+cost)
+		if !was {
+			from.link.Send(&Signal{Kind: KindWait, From: p.pid, To: from.someone(), N: 1})
+		}
+		beyond = n+cost > maxBeyond
+	}
+	if b.bytes >= b.limit && b.full == nil {
+		b.full = time.AfterFunc(fullTime, func() { p.overflow() })
+	}
+	return beyond
+}
+
+// take removes a message.
+func (b *mailbox) take(m *Message, p *Process) {
+	b.mu.Lock()
+	b.unlink(m)
+	var again smallMap[*Session, int]
+	if b.bytes < b.limit {
+		if b.full != nil {
+			b.full.Stop()
+			b.full = nil
+		}
+		if b.room != nil {
+			close(b.room)
+			b.room = nil
+		}
+	}
+	if b.bytes < b.limit/4 {
+		again, b.paused = b.paused, again
+	}
+	b.mu.Unlock()
+	p.goOn(&again)
+}
+
+func (b *mailbox) unlink(m *Message) {
+	if m.prev != nil {
+		m.prev.next = m.next
+	} else {
+		b.first = m.next
+	}
+	if m.next != nil {
+		m.next.prev = m.prev
+	} else {
+		b.last = m.prev
+	}
+	m.next, m.prev = nil, nil
+	b.len--
+	b.bytes -= m.cost()
+}
+
+// goOn tells nodes that were asked to wait that they need not any more.
+func (p *Process) goOn(sessions *smallMap[*Session, int]) {
+	for s := range sessions.all() {
+		s.link.Send(&Signal{Kind: KindWait, From: p.pid, To: s.someone()})
+	}
+}
+
+// close drops all messages and releases who waits for room.
+func (b *mailbox) close(p *Process) {
+	b.mu.Lock()
+	b.closed = true
+	b.first, b.last, b.len, b.bytes = nil, nil, 0, 0
+	if b.full != nil {
+		b.full.Stop()
+		b.full = nil
+	}
+	if b.room != nil {
+		close(b.room)
+		b.room = nil
+	}
+	paused := b.paused
+	b.paused = smallMap[*Session, int]{}
+	b.mu.Unlock()
+	p.goOn(&paused)
+}
+
+// forget drops what is kept of a session that is lost.
+func (b *mailbox) forget(s *Session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.paused.delete(s)
+}
+
+// find returns the first message behind *after, or of all if that is nil, that
+// matches, and moves *after to the last one that does not. If there is none and
+// wait, the process is about to wait.
+func (b *mailbox) find(match *Match, after **Message, wait bool) *Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := b.first
+	if *after != nil {
+		m = (*after).next
+	}
+	for ; m != nil; m = m.next {
+		if match.matches(m) {
+			return m
+		}
+		*after = m
+	}
+	if wait && !b.closed {
+		if b.wake == nil {
+			b.wake = make(chan struct{}, 1)
+		}
+		b.waits = true
+	}
+	return nil
+}
+
+// rouse has the process look what there is, if it waits or rests. It unlocks b.mu.
+func (b *mailbox) rouse(p *Process) {
+	waits, rests := b.waits, b.rests
+	b.waits, b.rests = false, false
+	b.mu.Unlock()
+	switch {
+	case waits:
+		b.wake <- struct{}{}
+	case rests:
+		p.eng.workers.run(p)
+	}
+}
+
+// poke is called when the process is to end.
+func (b *mailbox) poke(p *Process) {
+	b.mu.Lock()
+	b.rouse(p)
+}
+
+// rest lets the process be without a goroutine, if there is no message.
+func (b *mailbox) rest() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rests = b.first == nil
+	return b.rests
+}
+
+// stopWaiting is called instead of waiting for wake after find.
+func (b *mailbox) stopWaiting() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.waits {
+		<-b.wake
+	}
+	b.waits = false
+}

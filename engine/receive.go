@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// reachTime bounds how long a process waits for a node that it uses to be
+// connected.
+const reachTime = 5 * time.Second
+
+// Send sends a message; the process must not use it any more. It never fails
+// because the receiver is gone. It waits while the receiver's mailbox is full or
+// the connection busy, and for a node that is not connected to be so. The error is
+// BadArg for a message that is too large, or the reason why this process must end.
+func (p *Process) Send(to PID, m *Message) error {
+	if err := p.prepare(m); err != nil {
+		return err
+	}
+	if to.Node != p.eng.node {
+		return p.sendRemote(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
+	}
+	switch t := p.eng.end(to).(type) {
+	case *Process:
+		return p.sendLocal(t, m)
+	case *Native:
+		t.signal(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
+	}
+	return p.check()
+}
+
+// SendName is as Send, to who has the name on the node when it arrives. NoProc if
+// that is this node and nobody has.
+func (p *Process) SendName(node NodeID, name string, m *Message) error {
+	if node == p.eng.node {
+		to := p.eng.Whereis(name)
+		if to.IsZero() {
+			return Reasonf(NoProc, "nobody is called %q", name)
+		}
+		return p.Send(to, m)
+	}
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := p.prepare(m); err != nil {
+		return err
+	}
+	return p.sendRemote(&Signal{Kind: KindMessage, From: p.pid, To: p.eng.someone(node), Name: name, Message: m})
+}
+
+func (p *Process) prepare(m *Message) error {
+	m.From = p.pid
+	if len(m.Data) > MaxMessage {
+		return Reasonf(BadArg, "a message of %d bytes, the limit is %d", len(m.Data), MaxMessage)
+	}
+	return nil
+}
+
+func (p *Process) sendLocal(t *Process, m *Message) error {
+	for {
+		room := t.mailbox.offer(m, t)
+		if room == nil {
+			return p.check()
+		}
+		p.Pause()
+		select {
+		case <-room:
+		case <-p.ctx.Done():
+		}
+		p.Resume()
+		if err := p.check(); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Process) sendRemote(sig *Signal) error {
+	s := p.reach(sig.To.Node)
+	if s == nil {
+		return p.check() // lost, as any message to a node that is down
+	}
+	if sig.To.Counter == 0 {
+		sig.To.Incarnation = s.peer.Incarnation
+	} else if sig.To.Incarnation != s.peer.Incarnation {
+		return p.check()
+	}
+	for {
+		wait := s.holds(sig.To)
+		if wait == nil {
+			if wait = s.link.Busy(); wait == nil {
+				break
+			}
+		}
+		p.Pause()
+		select {
+		case <-wait:
+		case <-s.ctx.Done():
+		case <-p.ctx.Done():
+		}
+		p.Resume()
+		if s.ctx.Err() != nil {
+			break
+		}
+		if err := p.check(); err != nil {
+			return err
+		}
+	}
+	s.link.Send(sig)
+	return p.check()
+}
+
+// reach returns the session with a node, connecting to it if it is not, nil if it
+// cannot be reached or is this one.
+func (p *Process) reach(node NodeID) *Session {
+	s := p.eng.Session(node)
+	if s != nil || node == p.eng.node || node == (NodeID{}) {
+		return s
+	}
+	p.Pause()
+	defer p.Resume()
+	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
+	defer cancel()
+	if _, err := p.eng.Connect(ctx, node.String()); err != nil {
+		return nil
+	}
+	return p.eng.Session(node)
+}
+
+// Receive takes the first message that matches out of the mailbox, and waits for
+// one: for ever if timeout is below 0, not at all if it is 0. The message is nil
+// when that is over. The error is the reason why the process must end.
+func (p *Process) Receive(match Match, timeout time.Duration) (*Message, error) {
+	m, err := p.Await(match, timeout)
+	if m != nil {
+		p.Take(m)
+	}
+	return m, err
+}
+
+// Await is as Receive, and leaves the message in the mailbox. It must not be
+// changed, and is there until it is taken.
+func (p *Process) Await(match Match, timeout time.Duration) (*Message, error) {
+	if p.ctx.Err() != nil {
+		return nil, p.check()
+	}
+	b := &p.mailbox
+	var after *Message
+	m := b.find(&match, &after, timeout != 0)
+	if m != nil || timeout == 0 {
+		return m, nil
+	}
+	var due <-chan time.Time
+	if timeout > 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		due = t.C
+	}
+	p.Pause()
+	defer p.Resume()
+	for m == nil {
+		if p.ctx.Err() != nil {
+			b.stopWaiting()
+			return nil, p.check()
+		}
+		if due == nil {
+			<-b.wake
+		} else {
+			select {
+			case <-b.wake:
+			case <-due:
+				b.stopWaiting()
+				return b.find(&match, &after, false), nil
+			}
+		}
+		m = b.find(&match, &after, true)
+	}
+	return m, p.check()
+}
+
+// Next returns the first message behind another, or of all, that matches, and
+// leaves it in the mailbox; nil if there is none.
+func (p *Process) Next(match Match, after *Message) *Message {
+	return p.mailbox.find(&match, &after, false)
+}
+
+// Find returns the message with an ID, nil if there is none.
+func (p *Process) Find(id uint64) *Message {
+	b := &p.mailbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for m := b.first; m != nil && m.id <= id; m = m.next {
+		if m.id == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// Take removes a message that is in the mailbox. It is the caller's then.
+func (p *Process) Take(m *Message) { p.mailbox.take(m, p) }
+
+// Arrived returns a channel that is closed as long as there is a message.
+func (p *Process) Arrived() <-chan struct{} {
+	b := &p.mailbox
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first != nil || b.closed {
+		return closedChan
+	}
+	if b.arrived == nil {
+		b.arrived = make(chan struct{})
+	}
+	return b.arrived
+}
+
+var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
