@@ -75,6 +75,16 @@ func newProcess(e *Engine, sig *Signal) *Process {
 // Spec returns what it was spawned with: read only.
 func (p *Process) Spec() *Spec { return p.spec }
 
+// Engine returns the node that the process is on.
+func (p *Process) Engine() *Engine { return p.eng }
+
+// Module returns what it runs, with its CID once that is known.
+func (p *Process) Module() Module {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.module
+}
+
 // Context is done when the process is to end. Host functions that block watch
 // it. Its cause is the Reason.
 func (p *Process) Context() context.Context { return p.ctx }

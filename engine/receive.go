@@ -183,13 +183,13 @@ func (p *Process) Next(match Match, after *Message) *Message {
 	return p.mailbox.find(&match, &after, false)
 }
 
-// Find returns the message with an ID, nil if there is none.
-func (p *Process) Find(id uint64) *Message {
+// After is as Next, behind the message with an ID, which need not be there.
+func (p *Process) After(match Match, id uint64) *Message {
 	b := &p.mailbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for m := b.first; m != nil && m.id <= id; m = m.next {
-		if m.id == id {
+	for m := b.first; m != nil; m = m.next {
+		if m.id > id && match.matches(m) {
 			return m
 		}
 	}

@@ -58,6 +58,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 
 func (h *Host) enter(ctx context.Context, p process) (*guest, func()) {
 	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
+	g.self, _ = p.(*engine.Process)
 	g.fds.init(p.Spec())
 	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
 }
@@ -85,6 +86,8 @@ type guest struct {
 	host    *Host
 	p       process
 	done    <-chan struct{}
+	self    *engine.Process // p, if it is one of an engine: with mailbox and links
+	current *engine.Message // that a server handles; nil: none
 	fds     table
 	random  random
 	clock   clock
@@ -165,11 +168,13 @@ func (g *guest) step() {
 // the process's reason and does not look at it. As a shell's for SIGKILL.
 const exitKilled = 137
 
-// wait returns when c or t has something, nil for neither, or unwinds the guest.
+// wait returns when c, d or t has something, nil for none, or unwinds the guest.
 // Other guests run meanwhile.
-func (g *guest) wait(c <-chan struct{}, t <-chan time.Time) {
+func (g *guest) wait(c, d <-chan struct{}, t <-chan time.Time) {
 	select {
 	case <-c:
+		return
+	case <-d:
 		return
 	case <-t:
 		return
@@ -180,6 +185,7 @@ func (g *guest) wait(c <-chan struct{}, t <-chan time.Time) {
 	g.p.Pause()
 	select {
 	case <-c:
+	case <-d:
 	case <-t:
 	case <-g.done:
 	}

@@ -48,6 +48,7 @@ type waiting struct {
 	subscription
 	deadline uint64 // on its clock, of clocks
 	stdin    bool   // waits for input
+	mailbox  bool   // waits for a message
 	ready    bool   // at once: files, output, and errors
 	errno    abi.Errno
 }
@@ -58,6 +59,10 @@ func (c *call) watch(s subscription) waiting {
 	if s.tag == abi.EventClock {
 		w.deadline, w.errno = c.deadline(s)
 		w.ready = w.errno != 0
+		return w
+	}
+	if d, errno := c.fds.get(uint64(s.fd), abi.RightPollFdReadwrite); errno == 0 && d.kind == kindMailbox {
+		w.mailbox, w.ready = s.tag == abi.EventFdRead, s.tag != abi.EventFdRead
 		return w
 	}
 	right := abi.RightPollFdReadwrite | abi.RightFdRead
@@ -93,7 +98,7 @@ func (g *guest) deadline(s subscription) (uint64, abi.Errno) {
 // pollOneoff waits until one of n subscriptions has an event, at least, and
 // writes the events that there are, in the order of the subscriptions, and how
 // many, u32. A clock's event is its deadline; a wrong descriptor or clock is an
-// event with an errno. Only stdin is waited for: files and output are always
+// event with an errno. Only stdin and the mailbox are waited for: files and output are always
 // ready, as a write blocks but does not fail. EINVAL for none, for more than
 // 4096, and for events that do not exist. It blocks.
 func pollOneoff(c *call, a []uint64) abi.Errno {
@@ -137,6 +142,12 @@ func (c *call) events(list []waiting, out []byte) (n int) {
 	for _, w := range list {
 		switch {
 		case w.ready:
+		case w.mailbox:
+			select {
+			case <-c.self.Arrived():
+			default:
+				continue
+			}
 		case w.stdin:
 			if input == nil {
 				input = c.p.Readable()
@@ -174,10 +185,14 @@ func (c *call) elapse(list []waiting, n uint64) {
 
 // sleep waits until an event may be there, or unwinds the guest.
 func (c *call) sleep(list []waiting) {
-	var input <-chan struct{}
+	var input, message <-chan struct{}
 	var timer <-chan time.Time
 	least := time.Duration(math.MaxInt64)
 	for _, w := range list {
+		if w.mailbox {
+			message = c.self.Arrived()
+			continue
+		}
 		if w.stdin {
 			if input == nil {
 				input = c.p.Readable()
@@ -192,8 +207,8 @@ func (c *call) sleep(list []waiting) {
 		least = min(least, left)
 	}
 	if c.clock.Kind != engine.ClockReal {
-		// Input is always sooner than any time that is not real.
-		if input == nil && least < math.MaxInt64 {
+		// Input or a message is always sooner than any time that is not real.
+		if input == nil && message == nil && least < math.MaxInt64 {
 			c.elapse(list, uint64(least))
 			return
 		}
@@ -204,5 +219,5 @@ func (c *call) sleep(list []waiting) {
 		defer t.Stop()
 		timer = t.C
 	}
-	c.wait(input, timer)
+	c.wait(input, message, timer)
 }

@@ -46,6 +46,7 @@ const (
 	kindStderr
 	kindFile
 	kindDir
+	kindMailbox
 )
 
 func (d *descriptor) isStream() bool { return d.kind <= kindStderr }

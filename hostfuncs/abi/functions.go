@@ -44,11 +44,44 @@ const GrantHash = "hash"
 // Grants returns the names of all groups that must be granted, sorted.
 func Grants() []string { return []string{GrantHash} }
 
-// own lists the functions of module wnode. Each returns an errno of WASI.
+// own lists the functions of module wnode. Each returns an errno of WASI. What the
+// letters stand for: p a pointer, n a length or number, both i32; l an i64. Package
+// hostfuncs has their documentation, function by function.
 func own() []Func {
+	f := func(name, params string) Func {
+		types := make([]byte, len(params))
+		for i, c := range params {
+			types[i] = I32
+			if c == 'l' {
+				types[i] = I64
+			}
+		}
+		return Func{Module: Wnode, Name: name, Params: types, Results: []byte{I32}}
+	}
+	hash := func(name string) Func {
+		h := f(name, "pnp")
+		h.Grant = GrantHash
+		return h
+	}
 	return []Func{
-		{Module: Wnode, Name: "sha256", Params: []byte{I32, I32, I32}, Results: []byte{I32}, Grant: GrantHash},
-		{Module: Wnode, Name: "blake3", Params: []byte{I32, I32, I32}, Results: []byte{I32}, Grant: GrantHash},
+		hash("sha256"), hash("blake3"),
+
+		f("self", "p"), f("parent", "p"), f("spawn", "pnpp"), f("exit", "pn"),
+		f("link", "p"), f("unlink", "p"), f("monitor", "pp"), f("monitor_name", "ppnp"), f("demonitor", "pn"),
+		f("trap_exit", "np"), f("exit_signal", "ppn"), f("process_info", "ppnp"),
+
+		f("send", "pnlppn"), f("send_name", "ppnnlppn"), f("receive", "ppnlp"), f("peek", "pppnp"), f("take", "lpnp"),
+		f("mailbox_fd", "p"), f("message", "pnp"),
+
+		f("timer_start", "pllpnp"), f("timer_cancel", "pp"), f("timer_read", "pp"),
+
+		f("register", "npnp"), f("unregister", "npn"), f("whereis", "npnp"),
+		f("join", "pn"), f("leave", "pn"), f("members", "pnpnp"),
+
+		f("node", "p"), f("nodes", "pnp"), f("node_find", "pnp"), f("node_name", "ppnp"),
+		f("monitor_node", "pn"), f("monitor_nodes", "n"),
+
+		f("leader", "p"), f("window", "pp"),
 	}
 }
 
