@@ -40,6 +40,17 @@ func (h *Host) Initialized(ctx context.Context, did abi.Init) {
 	}
 }
 
+// Handling says that a server is about to handle a message, nil for none any more,
+// and returns its size, in bytes, as the guest can copy it. ctx is of Enter.
+func (h *Host) Handling(ctx context.Context, m *engine.Message) uint32 {
+	g := ctx.Value(guestKey{}).(*guest)
+	g.current = m
+	if m == nil {
+		return 0
+	}
+	return abi.SizeMessage + uint32(len(payload(m)))
+}
+
 // watched returns the function with a look at it first, in a run of EnterInit.
 func watched(f abi.Func, fn function) function {
 	looks, looksOnly := abi.LooksOf(f.Module, f.Name)

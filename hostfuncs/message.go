@@ -83,13 +83,18 @@ func (m memory) match(ptr uint64) (engine.Match, abi.Errno) {
 	return engine.Match{Kinds: le.Uint32(b), Tag: le.Uint64(b[8:]), Mask: le.Uint64(b[16:]), Ref: engine.Ref(ref)}, 0
 }
 
+// payload returns what a guest sees behind the head of a message.
+func payload(m *engine.Message) []byte {
+	if m.Kind == engine.MessageExit || m.Kind == engine.MessageDown {
+		return appendReason(nil, m.Reason)
+	}
+	return m.Data
+}
+
 // record writes a message as package abi describes it, in cap bytes at ptr, and
 // its length. E2BIG if it does not fit: all but the payload is written if that does.
 func (c *call) record(m *engine.Message, ptr, capacity, length uint64) abi.Errno {
-	payload := m.Data
-	if m.Kind == engine.MessageExit || m.Kind == engine.MessageDown {
-		payload = appendReason(nil, m.Reason)
-	}
+	payload := payload(m)
 	var head [abi.SizeMessage]byte
 	head[0] = byte(m.Kind)
 	le.PutUint32(head[4:], uint32(len(payload)))

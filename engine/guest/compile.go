@@ -66,6 +66,7 @@ type found struct {
 	code    wazero.CompiledModule
 	initial *initial
 	library library
+	server  bool // it handles messages: see package abi
 }
 
 func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecache.Cache, cores int) {
@@ -161,7 +162,7 @@ func (c *compiled) compile(e *entry, b []byte) {
 	if err == nil {
 		im := image.Split(counted)
 		if f.code, err = c.compileModule(e.id, im.Code); err == nil {
-			f.initial, f.library = newInitial(im, a.memory), newLibrary(b, f.code)
+			f.initial, f.library, f.server = newInitial(im, a.memory), newLibrary(b, f.code), isServer(f.code)
 		} else {
 			err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
 		}

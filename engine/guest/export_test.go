@@ -41,3 +41,36 @@ func (r *Runner) CompileFor(d time.Duration) error {
 	}
 	return err
 }
+
+// Awake returns how many servers are idle and have an instance.
+func (r *Runner) Awake() int {
+	t, err := r.start()
+	if err != nil {
+		return 0
+	}
+	t.awake.mu.Lock()
+	defer t.awake.mu.Unlock()
+	return t.awake.count
+}
+
+// SleepAll puts all servers to sleep that are idle, and returns how many.
+func (r *Runner) SleepAll() (n int) {
+	t, err := r.start()
+	if err != nil {
+		return 0
+	}
+	a := &t.awake
+	a.mu.Lock()
+	var all []*server
+	for a.oldest != nil {
+		all = append(all, a.oldest)
+		a.unlink(a.oldest)
+	}
+	a.mu.Unlock()
+	for _, s := range all {
+		if s.sleep(); s.state != nil {
+			n++
+		}
+	}
+	return n
+}

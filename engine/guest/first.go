@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -114,6 +115,9 @@ func (r *Runner) interpretFirst(t *runtime, m engine.ModuleData) bool {
 	above := r.cfg.InterpretAbove
 	if above == 0 {
 		above = interpretAbove
+	}
+	if bytes.Contains(m.Bytes, []byte(abi.Server)) {
+		return false // a journal is of one call
 	}
 	return above > 0 && len(m.Bytes) <= maxInterpret && !t.modules.known(m.CID) &&
 		slowToCompile(m.Bytes, above) && t.interpreter.take(m)

@@ -50,6 +50,14 @@ func newInitial(im *image.Image, memory uint64) *initial {
 	return in
 }
 
+// page returns the page at an address, as it is at the start.
+func (in *initial) page(at uint64, zero []byte) []byte {
+	if at >= in.low && at-in.low < uint64(len(in.data)) {
+		return in.data[at-in.low:][:osPage]
+	}
+	return zero
+}
+
 // close gives up what the system holds. Instances stay as they are.
 func (in *initial) close() {
 	if in != nil && in.file != nil {
@@ -63,10 +71,7 @@ func (in *initial) close() {
 // zero is a page of zeros.
 func (in *initial) restore(b, zero []byte) {
 	for at := uint64(0); at < uint64(len(b)); at += osPage {
-		page, want := b[at:at+osPage], zero
-		if at >= in.low && at-in.low < uint64(len(in.data)) {
-			want = in.data[at-in.low:][:osPage]
-		}
+		page, want := b[at:at+osPage], in.page(at, zero)
 		if !bytes.Equal(page, want) {
 			copy(page, want)
 		}

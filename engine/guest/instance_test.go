@@ -32,6 +32,8 @@ func (noHost) EnterInit(ctx context.Context, _ *engine.Process) (context.Context
 
 func (noHost) Initialized(context.Context, abi.Init) {}
 
+func (noHost) Handling(context.Context, *engine.Message) uint32 { return 0 }
+
 func newTestRuntime(t testing.TB) *runtime {
 	t.Helper()
 	r := New(Config{Host: noHost{}})

@@ -46,6 +46,10 @@ type HostModules interface {
 	// Initialized makes a run, whose context Enter returned, begin with what a run
 	// of EnterInit left at the host.
 	Initialized(ctx context.Context, did abi.Init)
+	// Handling says that a run, whose context Enter returned, is about to handle a
+	// message, nil for none any more, and returns its size, in bytes, as the guest
+	// can copy it.
+	Handling(ctx context.Context, m *engine.Message) uint32
 }
 
 // Config describes a Runner.
@@ -87,6 +91,7 @@ type runtime struct {
 	pool    pool
 	spaces  spaces
 	snaps   snapshots
+	awake   awake
 
 	interpreter interpreter
 }
@@ -161,6 +166,7 @@ func (r *Runner) instantiateHost(ctx context.Context, rt wazero.Runtime) error {
 
 func (t *runtime) close(ctx context.Context) error {
 	t.modules.close()
+	t.awake.close()
 	t.pool.close()
 	t.snaps.close()
 	err := errors.Join(t.rt.Close(ctx), t.interpreter.close(ctx))
@@ -210,7 +216,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
-		defer release()
+		defer func() { release() }()
 		err = code.suits(p.Spec(), limit)
 	}
 	if err != nil {
@@ -218,6 +224,13 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	}
 
 	begin = begin.Add(report.Compile)
+	if code.server && p.Spec().Entry == "" {
+		why, held := r.serve(t, p, code, release, limit, begin, report)
+		if held {
+			release = func() {}
+		}
+		return why
+	}
 	run := newRun(p.Context(), p, r.slots)
 	p.SetTurn(run.turn)
 	if !run.turn.Enter() {
@@ -243,6 +256,28 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	run.turn.Leave()
 	ended = endedItself(p, why)
 	return why
+}
+
+// serve begins a server, and says why not, or whether it holds what release gives
+// back.
+func (r *Runner) serve(t *runtime, p *engine.Process, code *entry, release func(), limit uint64, begin time.Time, report *engine.Report) (why engine.Reason, held bool) {
+	run := newRun(p.Context(), p, r.slots)
+	p.SetTurn(run.turn)
+	if !run.turn.Enter() {
+		return reasonOf(context.Cause(p.Context())), false
+	}
+	ctx, leave := r.cfg.Host.Enter(run, p)
+	code, unused, err := t.begin(ctx, r.cfg.Host, code, run, limit, report)
+	if err != nil {
+		leave()
+		run.turn.Leave()
+		return reasonOf(err), false
+	}
+	s := &server{
+		runner: r, t: t, p: p, code: code, run: run, ctx: ctx, limit: limit, report: report,
+		release: func() { unused(); leave(); release() },
+	}
+	return s.serve(begin), true
 }
 
 // suits says whether a process of the spec may run the module, with a limit of

@@ -173,7 +173,7 @@ func (s *snapshots) close() {
 func (t *runtime) begin(ctx context.Context, host HostModules, e *entry, r *run, memory uint64, report *engine.Report) (*entry, func(), error) {
 	spec := r.p.Spec()
 	own := func() {}
-	if !e.library.init || e.library.wrong != "" || !e.initial.resettable || spec.Entry == "" || spec.Entry == "_start" ||
+	if !e.library.init || e.library.wrong != "" || !e.initial.resettable || !e.server && spec.Entry == "" || spec.Entry == "_start" ||
 		spec.Fresh || spec.Seed != 0 || spec.Clock.Kind != engine.ClockReal || r.stack < DefaultStack {
 		return e, own, nil
 	}
@@ -209,6 +209,9 @@ func (t *runtime) begin(ctx context.Context, host HostModules, e *entry, r *run,
 
 // callable reports that the process will get as far as _initialize.
 func callable(e *entry, spec *engine.Spec) bool {
+	if spec.Entry == "" {
+		return true // a server
+	}
 	d := e.code.ExportedFunctions()[spec.Entry]
 	if d == nil {
 		return false
