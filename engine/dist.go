@@ -21,9 +21,9 @@ type Link interface {
 	// Send queues a signal in order and never blocks. What is sent after the
 	// session ended is dropped. The link owns the signal and its data.
 	Send(*Signal)
-	// Busy returns nil if user data may be queued, else a channel that is
-	// closed when it may be. Signals of the engine do not ask.
-	Busy() <-chan struct{}
+	// Busy returns nil if a signal with user data may be queued, else a channel
+	// that is closed when it may be. Signals of the engine do not ask.
+	Busy(*Signal) <-chan struct{}
 	// Close ends the session; its reader then calls Session.Down.
 	Close(why error)
 }

@@ -100,7 +100,7 @@ func TestRightsAreDenyByDefault(t *testing.T) {
 type sent struct{ sigs []*Signal }
 
 func (l *sent) Send(s *Signal)        { l.sigs = append(l.sigs, s) }
-func (l *sent) Busy() <-chan struct{} { return nil }
+func (l *sent) Busy(*Signal) <-chan struct{} { return nil }
 func (l *sent) Close(error)           {}
 
 func TestForgedSignals(t *testing.T) {

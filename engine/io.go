@@ -140,9 +140,9 @@ func (p *Process) Write(s Stream, b []byte) (n int, err error) {
 func (p *Process) waitLink() error {
 	for {
 		var busy <-chan struct{}
-		if to := p.Leader().PID.Node; to != p.eng.node {
-			if s := p.eng.Session(to); s != nil {
-				busy = s.link.Busy()
+		if to := p.Leader().PID; to.Node != p.eng.node {
+			if s := p.eng.Session(to.Node); s != nil {
+				busy = s.link.Busy(&Signal{Kind: KindOutput, From: p.pid, To: to})
 			}
 		}
 		if busy == nil {

@@ -42,6 +42,10 @@ func (n *Native) Spawn(node NodeID, spec *Spec) PID {
 	return n.spawn(node, spec)
 }
 
+// Monitor has one Down come when the process ends, with the reference that it
+// returns; at once if there is none.
+func (n *Native) Monitor(to PID) Ref { return n.monitorPID(to) }
+
 // Demonitor takes a monitor back: its Down is not received any more.
 func (n *Native) Demonitor(ref Ref) { n.demonitor(ref) }
 

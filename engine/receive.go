@@ -87,7 +87,7 @@ func (p *Process) sendRemote(sig *Signal) error {
 	for {
 		wait := s.holds(sig.To)
 		if wait == nil {
-			if wait = s.link.Busy(); wait == nil {
+			if wait = s.link.Busy(sig); wait == nil {
 				break
 			}
 		}

@@ -40,7 +40,14 @@ type Leader struct {
 	exit chan Exit
 	stop context.CancelFunc
 	wg   sync.WaitGroup
+
+	mu    sync.Mutex
+	runs  map[engine.Ref]struct{} // monitors of what Spawn started
+	known map[engine.PID]struct{} // processes that it serves, all monitored
 }
+
+// maxServed bounds the processes that use one leader at once.
+const maxServed = 1 << 16
 
 // New starts a leader. Close ends it.
 func New(e *engine.Engine, c Config) *Leader {
@@ -51,7 +58,7 @@ func New(e *engine.Engine, c Config) *Leader {
 		c.Stderr = io.Discard
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Leader{eng: e, cfg: c, exit: make(chan Exit, 1), stop: stop}
+	l := &Leader{eng: e, cfg: c, exit: make(chan Exit, 1), stop: stop, runs: map[engine.Ref]struct{}{}, known: map[engine.PID]struct{}{}}
 	rand.Read(l.token[:])
 	l.proc = e.Native(l.handle)
 	l.out.init(l)
@@ -72,6 +79,9 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
 	spec.Link = true
 	spec.Monitor = l.eng.MakeRef()
+	l.mu.Lock()
+	l.runs[spec.Monitor] = struct{}{}
+	l.mu.Unlock()
 	return l.proc.Spawn(node, spec)
 }
 
@@ -88,7 +98,7 @@ func (l *Leader) Resize(rows, cols uint16) {
 	}
 }
 
-// Wait returns when the process has ended and all its output is written, or
+// Wait returns when the process that was spawned has ended and all its output is written, or
 // with the context's error.
 func (l *Leader) Wait(ctx context.Context) (Exit, error) {
 	select {
@@ -109,16 +119,45 @@ func (l *Leader) Close() {
 	l.wg.Wait()
 }
 
-// running tells whether the process was spawned here and has not ended.
-func (l *Leader) running(pid engine.PID) bool { return slices.Contains(l.proc.Monitored(), pid) }
+// serves tells whether the process may use the leader: what was spawned here, and
+// what that started, which has the token from it. All are monitored, so that
+// nothing is kept for one that has ended.
+func (l *Leader) serves(pid engine.PID) bool {
+	l.mu.Lock()
+	_, known := l.known[pid]
+	full := len(l.known) >= maxServed
+	if !known && !full {
+		l.known[pid] = struct{}{}
+	}
+	l.mu.Unlock()
+	if known || full {
+		return known
+	}
+	if !slices.Contains(l.proc.Monitored(), pid) {
+		l.proc.Monitor(pid)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known = l.known[pid] // not if there is no such process
+	return known
+}
+
+// forget drops what is kept for a process that ended, and reports whether it was
+// spawned here.
+func (l *Leader) forget(down *engine.Signal) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.known, down.From)
+	_, run := l.runs[down.Ref]
+	delete(l.runs, down.Ref)
+	return run
+}
 
 // handle takes a signal of a process. It never blocks.
 func (l *Leader) handle(sig *engine.Signal) {
 	switch sig.Kind {
 	case engine.KindOutput, engine.KindInput, engine.KindFile:
-		// The node of our process knows the token. Other processes that it
-		// claims to have would each get queues and open files of their own.
-		if subtle.ConstantTimeCompare(sig.Token[:], l.token[:]) != 1 || !l.running(sig.From) {
+		if subtle.ConstantTimeCompare(sig.Token[:], l.token[:]) != 1 || !l.serves(sig.From) {
 			return // whoever asks learns nothing
 		}
 	}
@@ -132,6 +171,6 @@ func (l *Leader) handle(sig *engine.Signal) {
 	case engine.KindDown:
 		l.in.forget(sig.From)
 		l.files.forget(sig.From)
-		l.out.end(sig)
+		l.out.end(sig, l.forget(sig))
 	}
 }

@@ -50,11 +50,30 @@ func TestNoTokenNoService(t *testing.T) {
 	}
 }
 
-// Its node knows the token, but only what was spawned here is served: no queue
-// and no open file for another process, and none once it has ended.
-func TestOnlyItsProcessesAreServed(t *testing.T) {
+// A child has the token from its parent and is served as that is; nothing is kept
+// for a process that has ended, or that there never was.
+func TestChildrenAreServed(t *testing.T) {
 	var p enginetest.Programs
-	m := p.Add("deaf", func(*engine.Process) engine.Reason { return engine.Reason{Word: engine.Normal} })
+	child := p.Add("child", func(p *engine.Process) engine.Reason {
+		if _, err := p.Write(engine.Stdout, []byte("child, ")); err != nil {
+			return engine.Reasonf(engine.Trap, "%v", err)
+		}
+		return engine.Reason{Word: engine.Normal}
+	})
+	parent := p.Add("parent", func(p *engine.Process) engine.Reason {
+		ref := p.Engine().MakeRef()
+		if _, err := p.Spawn(p.Spec().Parent.Node, &engine.Spec{Module: child, Monitor: ref}); err != nil {
+			return engine.Reasonf(engine.Trap, "%v", err)
+		}
+		m, err := p.Receive(engine.Match{Ref: ref}, -1)
+		if err != nil || m.Reason.Word != engine.Normal {
+			return engine.Reasonf(engine.Trap, "child: %v, %v", m, err)
+		}
+		if _, err := p.Write(engine.Stdout, []byte("parent")); err != nil {
+			return engine.Reasonf(engine.Trap, "%v", err)
+		}
+		return engine.Reason{Word: engine.Normal}
+	})
 	alex, kate := pair(t, &p)
 	files, err := OpenDirs([]Dir{{Host: t.TempDir(), Guest: "/"}})
 	if err != nil {
@@ -64,25 +83,25 @@ func TestOnlyItsProcessesAreServed(t *testing.T) {
 	var out bytes.Buffer
 	in := strings.NewReader("secret")
 	l := New(alex, Config{Stdin: in, Stdout: &out, Files: files})
-	ask := func(from engine.PID) {
-		for _, sig := range []*engine.Signal{
-			{Kind: engine.KindOutput, Data: []byte("forged")},
-			{Kind: engine.KindInput, N: 100},
-			{Kind: engine.KindFile, File: &engine.FileRequest{Op: engine.FileStat, Handle: 1}},
-		} {
-			sig.From, sig.Token = from, l.token
-			l.handle(sig)
-		}
+	l.Spawn(kate, &engine.Spec{Module: parent})
+	if x := wait(t, l); x.Reason.Word != engine.Normal {
+		t.Fatal(x.Reason)
 	}
-	ask(alex.Native(func(*engine.Signal) {}).PID())
-	pid := l.Spawn(kate, &engine.Spec{Module: m})
-	wait(t, l)
-	ask(pid)
+	gone := alex.Native(func(*engine.Signal) {})
+	gone.Close(engine.Reason{Word: engine.Normal})
+	for _, sig := range []*engine.Signal{
+		{Kind: engine.KindOutput, Data: []byte("forged")},
+		{Kind: engine.KindInput, N: 100},
+		{Kind: engine.KindFile, File: &engine.FileRequest{Op: engine.FileStat, Handle: 1}},
+	} {
+		sig.From, sig.Token = gone.PID(), l.token
+		l.handle(sig)
+	}
 	l.files.mu.Lock()
 	queues := len(l.files.queues)
 	l.files.mu.Unlock()
 	l.Close()
-	if queues != 0 || len(files.procs) != 0 || out.Len() != 0 || in.Len() != len("secret") {
-		t.Errorf("%d queues, %d tables, %q written, %d bytes of stdin left", queues, len(files.procs), out.String(), in.Len())
+	if queues != 0 || len(files.procs) != 0 || in.Len() != len("secret") || out.String() != "child, parent" {
+		t.Errorf("%d queues, %d tables, %d bytes of stdin left, output %q", queues, len(files.procs), in.Len(), out.String())
 	}
 }

@@ -19,8 +19,9 @@ type output struct {
 	wake chan struct{} // has one element when queue is not empty
 
 	mu     sync.Mutex
-	queue  []*engine.Signal   // Output, and Down of the run
-	unpaid map[engine.PID]int // bytes taken and not yet given back as credit
+	queue  []*engine.Signal            // Output, and Down of processes
+	runs   map[*engine.Signal]struct{} // of these, those that Wait waits for
+	unpaid map[engine.PID]int          // bytes taken and not yet given back as credit
 
 	// Of the writing goroutine alone.
 	written map[engine.PID]int // of the unpaid bytes, those that are written
@@ -32,6 +33,7 @@ func (o *output) init(l *Leader) {
 	o.wake = make(chan struct{}, 1)
 	o.unpaid = map[engine.PID]int{}
 	o.written = map[engine.PID]int{}
+	o.runs = map[*engine.Signal]struct{}{}
 }
 
 // add queues output. A process that writes beyond its credit is killed: its
@@ -51,9 +53,13 @@ func (o *output) add(sig *engine.Signal) {
 	o.notify()
 }
 
-// end queues the end of the run behind all its output.
-func (o *output) end(sig *engine.Signal) {
+// end queues the end of a process behind all its output; run says that Wait waits
+// for it.
+func (o *output) end(sig *engine.Signal, run bool) {
 	o.mu.Lock()
+	if run {
+		o.runs[sig] = struct{}{}
+	}
 	o.queue = append(o.queue, sig)
 	o.mu.Unlock()
 	o.notify()
@@ -148,13 +154,18 @@ func (o *output) pay(to engine.PID, n int, last bool) {
 	o.l.proc.Send(to, &engine.Signal{Kind: engine.KindCredit, N: uint64(owed)})
 }
 
-// finish hands over how the run ended, unless the leader ends before someone
-// waits for it.
+// finish forgets a process, and hands over how the run ended if it was that, unless
+// the leader ends before someone waits for it.
 func (o *output) finish(ctx context.Context, sig *engine.Signal) {
 	o.mu.Lock()
 	delete(o.unpaid, sig.From)
+	_, run := o.runs[sig]
+	delete(o.runs, sig)
 	o.mu.Unlock()
 	delete(o.written, sig.From)
+	if !run {
+		return
+	}
 	x := Exit{PID: sig.From, Reason: sig.Reason, Output: o.failed}
 	if sig.Report != nil {
 		x.Report = *sig.Report

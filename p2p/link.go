@@ -41,8 +41,11 @@ type link struct {
 	limit  time.Duration // silence of the peer that ends the session
 	said   atomic.Int64  // when the writer last wrote, in Unix nanoseconds
 
+	in receiver
+
 	mu     sync.Mutex
 	out    []byte
+	large  sender
 	wake   chan struct{} // has one element when the writer has something to do
 	free   chan struct{} // closed when not busy any more; nil while not busy
 	why    error         // why the session ends; nil while it lives
@@ -76,7 +79,20 @@ func listen(s network.Stream) (*bufio.Reader, *ear) {
 
 // Send implements engine.Link.
 func (l *link) Send(s *engine.Signal) {
-	l.append(func(b []byte) ([]byte, error) { return wire.AppendSignal(b, s) })
+	l.append(func(b []byte) ([]byte, error) { return l.encode(b, s) })
+}
+
+// encode appends a signal, or has it follow in parts or behind another. l.mu is held.
+func (l *link) encode(b []byte, s *engine.Signal) ([]byte, error) {
+	if before := l.large.behind(s); before != nil {
+		before.later = append(before.later, s)
+		l.large.waiting += size(s)
+		return b, nil
+	}
+	if wire.IsLarge(s) {
+		return l.large.begin(b, s), nil
+	}
+	return wire.AppendSignal(b, s)
 }
 
 func (l *link) append(encode func([]byte) ([]byte, error)) {
@@ -94,8 +110,8 @@ func (l *link) append(encode func([]byte) ([]byte, error)) {
 	if len(l.out) > busyBytes && l.free == nil {
 		l.free = make(chan struct{})
 	}
-	if len(l.out) > maxQueue {
-		l.end(fmt.Errorf("the node does not read: %d bytes wait", len(l.out)), false)
+	if n := len(l.out) + l.large.waiting; n > maxQueue {
+		l.end(fmt.Errorf("the node does not read: %d bytes wait", n), false)
 		return
 	}
 	l.signalWriter()
@@ -109,9 +125,12 @@ func (l *link) signalWriter() {
 }
 
 // Busy implements engine.Link.
-func (l *link) Busy() <-chan struct{} {
+func (l *link) Busy(s *engine.Signal) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c := l.large.busy(s); c != nil {
+		return c
+	}
 	if l.free == nil { // not a nil channel in an interface: the caller compares
 		return nil
 	}
@@ -146,6 +165,7 @@ func (l *link) end(why error, bye bool) {
 		close(l.free)
 		l.free = nil
 	}
+	l.large.stop()
 	close(l.ending)
 	l.signalWriter()
 	if !bye {
@@ -165,6 +185,20 @@ func (l *link) take(spare []byte) (out []byte, more, bye bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out, l.out = l.out, spare[:0]
+	if l.why == nil {
+		var later []*engine.Signal
+		out, later = l.large.parts(out)
+		for _, s := range later {
+			var err error
+			if l.out, err = l.encode(l.out, s); err != nil {
+				l.end(fmt.Errorf("cannot be sent: %w", err), false)
+				break
+			}
+		}
+		if len(l.out) > 0 || l.large.wants() {
+			l.signalWriter()
+		}
+	}
 	if l.free != nil {
 		close(l.free)
 		l.free = nil
@@ -186,6 +220,10 @@ func (l *link) write() {
 				l.lastWords(out)
 			}
 			return
+		}
+		if len(out) == 0 { // woken for what an earlier round has taken along
+			spare = out
+			continue
 		}
 		if _, err := l.stream.Write(out); err != nil {
 			l.fail(fmt.Errorf("connection lost: %s", lastPart(err.Error())))
@@ -238,11 +276,37 @@ func (l *link) beat() {
 // read delivers what the peer sends until the session ends, and says why.
 func (l *link) read(from, to wire.Endpoint, deliver func(*engine.Signal) error) error {
 	for {
-		kind, body, err := wire.ReadFrame(l.r, wire.MaxFrame)
+		kind, n, err := wire.ReadHeader(l.r, wire.MaxFrame)
+		if err != nil {
+			return l.ended(err)
+		}
+		var body []byte
+		if kind == wire.KindPart {
+			kind, body, err = l.readPart(n)
+		} else {
+			body = make([]byte, n)
+			err = wire.ReadBody(l.r, body)
+		}
 		if err != nil {
 			return l.ended(err)
 		}
 		switch kind {
+		case wire.KindPart: // and more to come
+			continue
+		case wire.KindLarge:
+			h, err := wire.DecodeLarge(body)
+			if err == nil {
+				err = l.in.begin(h)
+			}
+			if err != nil {
+				return l.ended(err)
+			}
+			continue
+		case wire.KindAck:
+			if err := l.acked(body); err != nil {
+				return l.ended(err)
+			}
+			continue
 		case wire.KindPing:
 			continue
 		case wire.KindGoodbye:
@@ -264,6 +328,57 @@ func (l *link) read(from, to wire.Endpoint, deliver func(*engine.Signal) error) 
 			return l.ended(err)
 		}
 	}
+}
+
+// readPart reads n bytes of a part. The kind and body are those of the signal if it
+// is complete, else the kind is KindPart.
+func (l *link) readPart(n int) (kind uint8, body []byte, err error) {
+	var head [wire.PartHeader]byte
+	if n < len(head) || n > len(head)+wire.MaxPart {
+		return 0, nil, fmt.Errorf("%w: a part of %d bytes", wire.ErrMalformed, n)
+	}
+	if err := wire.ReadBody(l.r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	id, err := wire.DecodePartHeader(head[:])
+	if err != nil {
+		return 0, nil, err
+	}
+	in, room, err := l.in.room(id, n-len(head))
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := wire.ReadBody(l.r, room); err != nil {
+		return 0, nil, err
+	}
+	ended := l.in.ended(id, in)
+	if n := l.in.due(ended); n > 0 {
+		l.append(func(b []byte) ([]byte, error) { return wire.AppendAck(b, n), nil })
+	}
+	if !ended {
+		return wire.KindPart, nil, nil
+	}
+	return in.kind, in.body, nil
+}
+
+// acked takes an acknowledgement of parts.
+func (l *link) acked(body []byte) error {
+	n, err := wire.DecodeAck(body)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.why != nil {
+		return nil
+	}
+	if err := l.large.ack(n); err != nil {
+		return err
+	}
+	if l.large.wants() {
+		l.signalWriter()
+	}
+	return nil
 }
 
 // ended ends the session because of what was read, and returns the reason that

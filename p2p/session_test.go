@@ -291,11 +291,11 @@ func TestBusyLink(t *testing.T) {
 	l := kate.pairs[r.id()].session.link
 	kate.mu.Unlock()
 	sent := 0
-	for l.Busy() == nil && sent < 64<<20 {
+	for l.Busy(&engine.Signal{}) == nil && sent < 64<<20 {
 		l.Send(&engine.Signal{Kind: engine.KindOutput, Data: make([]byte, engine.MaxChunk), From: engine.PID{Node: s.Peer().Node}})
 		sent += engine.MaxChunk
 	}
-	free := l.Busy()
+	free := l.Busy(&engine.Signal{})
 	if free == nil {
 		t.Fatal("never busy")
 	}

@@ -180,7 +180,7 @@ func (l *link) Send(sig *engine.Signal) {
 }
 
 // Busy implements engine.Link.
-func (l *link) Busy() <-chan struct{} {
+func (l *link) Busy(*engine.Signal) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.free == nil {

@@ -216,7 +216,7 @@ func (d downs) Send(s *engine.Signal) {
 		d <- s.Reason
 	}
 }
-func (downs) Busy() <-chan struct{} { return nil }
+func (downs) Busy(*engine.Signal) <-chan struct{} { return nil }
 func (downs) Close(error)           {}
 
 // The memory of both instances counts once for the quota of an origin, which gets

@@ -52,6 +52,10 @@
 //	               flags u8 (1: hidden), name string, release string, addresses
 //	confirm  0xf9
 //	refusal  0xfa  code u16, text string
+//	large    0xf3  id u32, kind u8, total u32: a signal of the kind, whose body has
+//	               total bytes, follows in parts
+//	part     0xf4  id u32, then bytes of that body
+//	ack      0xf5  n u32: so many bytes of parts have been read since the last ack
 //	ping     0xf0  a sign of life, from a side that has said nothing else for half a second
 //	goodbye  0xf2  text string: the sender ends the session on purpose
 //
@@ -60,6 +64,11 @@
 // engine.Kind, below 0xf0, and begin with the two ends:
 //
 //	from minter u32, from counter u64, to minter u32, to counter u64
+//
+// Messages with 64 KiB of data and more are sent in parts, those of several taking
+// turns, and other signals between them: only signals from the same process to the
+// same one, which must not overtake, wait. The sender has so many bytes of parts on
+// their way as it sees fit by the time that acks take.
 //
 // Their node and incarnation are those of the session, so that a sender cannot
 // be forged by construction. What follows depends on the kind:

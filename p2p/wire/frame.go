@@ -38,22 +38,40 @@ func AppendFrame(b []byte, kind uint8, body func([]byte) []byte) []byte {
 // ReadFrame reads a frame of at most limit bytes. The body is the caller's. An
 // end of the stream between frames is io.EOF.
 func ReadFrame(r *bufio.Reader, limit int) (kind uint8, body []byte, err error) {
-	var head [headerSize]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+	kind, n, err := ReadHeader(r, limit)
+	if err != nil {
 		return 0, nil, err
 	}
-	n := le.Uint32(head[:])
-	if n < 2 || uint64(n) > uint64(limit) {
-		return 0, nil, fmt.Errorf("%w: a frame of %d bytes, the limit is %d", ErrMalformed, n, limit)
-	}
-	body = make([]byte, n-2)
-	if _, err := io.ReadFull(r, body); err != nil {
-		if err == io.EOF {
+	body = make([]byte, n)
+	return kind, body, ReadBody(r, body)
+}
+
+// ReadHeader reads the begin of a frame of at most limit bytes, and returns how many
+// its body has. An end of the stream before it is io.EOF.
+func ReadHeader(r *bufio.Reader, limit int) (kind uint8, body int, err error) {
+	head, err := r.Peek(headerSize)
+	if err != nil {
+		if err == io.EOF && len(head) > 0 {
 			err = io.ErrUnexpectedEOF
 		}
-		return 0, nil, err
+		return 0, 0, err
 	}
-	return head[4], body, nil
+	n := le.Uint32(head)
+	kind = head[4]
+	if n < 2 || uint64(n) > uint64(limit) {
+		return 0, 0, fmt.Errorf("%w: a frame of %d bytes, the limit is %d", ErrMalformed, n, limit)
+	}
+	_, err = r.Discard(headerSize)
+	return kind, int(n) - 2, err
+}
+
+// ReadBody fills b with the next bytes of a frame's body.
+func ReadBody(r *bufio.Reader, b []byte) error {
+	_, err := io.ReadFull(r, b)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Refusal says why a request, a session or a proof is not taken.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -32,11 +33,7 @@ func AppendSignal(b []byte, s *engine.Signal) ([]byte, error) {
 	begin := len(b)
 	known := true
 	b = AppendFrame(b, uint8(s.Kind), func(b []byte) []byte {
-		b = le.AppendUint32(b, s.From.Minter)
-		b = le.AppendUint64(b, s.From.Counter)
-		b = le.AppendUint32(b, s.To.Minter)
-		b = le.AppendUint64(b, s.To.Counter)
-		b, known = appendBody(b, s)
+		b, known = appendBody(appendEnds(b, s), s)
 		return b
 	})
 	if !known {
@@ -46,6 +43,13 @@ func AppendSignal(b []byte, s *engine.Signal) ([]byte, error) {
 		return b[:begin], fmt.Errorf("a signal of kind %d takes %d bytes, the limit is %d", s.Kind, n, MaxFrame)
 	}
 	return b, nil
+}
+
+func appendEnds(b []byte, s *engine.Signal) []byte {
+	b = le.AppendUint32(b, s.From.Minter)
+	b = le.AppendUint64(b, s.From.Counter)
+	b = le.AppendUint32(b, s.To.Minter)
+	return le.AppendUint64(b, s.To.Counter)
 }
 
 func appendBody(b []byte, s *engine.Signal) (_ []byte, known bool) {
@@ -67,7 +71,8 @@ func appendBody(b []byte, s *engine.Signal) (_ []byte, known bool) {
 		b = le.AppendUint64(b, s.N)
 		b = appendBytes(b, s.Name)
 	case engine.KindMessage:
-		b = appendMessage(b, s)
+		b = appendMessageHead(b, s)
+		b = append(b, s.Message.Data...)
 	case engine.KindLeader:
 		b = appendRef(b, engine.Ref(s.Leader.PID))
 		b = append(b, s.Leader.Token[:]...)
@@ -176,7 +181,8 @@ const (
 	messageName = 1 << 2
 )
 
-func appendMessage(b []byte, s *engine.Signal) []byte {
+// appendMessageHead appends all of a message but its data.
+func appendMessageHead(b []byte, s *engine.Signal) []byte {
 	m := s.Message
 	b = append(b, byte(m.Kind), 0)
 	has := &b[len(b)-1]
@@ -199,7 +205,7 @@ func appendMessage(b []byte, s *engine.Signal) []byte {
 	if bits&messageName != 0 {
 		b = appendBytes(b, s.Name)
 	}
-	return appendBytes(b, m.Data)
+	return binary.AppendUvarint(b, uint64(len(m.Data)))
 }
 
 func (d *decoder) message(s *engine.Signal) {
