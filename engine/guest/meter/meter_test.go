@@ -316,8 +316,14 @@ func FuzzRewrite(f *testing.F) {
 		if code, e := rt.CompileModule(ctx, b); e == nil {
 			code.Close(ctx)
 			if err != nil {
-				if strings.Contains(err.Error(), "reserved") || strings.Contains(err.Error(), "not supported") {
-					return
+				for _, known := range []string{
+					"reserved",
+					"not supported",
+					"no number of 3", // wazero does not look at the highest bit of five bytes
+				} {
+					if strings.Contains(err.Error(), known) {
+						return
+					}
 				}
 				t.Fatalf("refused: %v", err)
 			}
