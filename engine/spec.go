@@ -77,6 +77,8 @@ type Limits struct {
 	Wall   time.Duration // counted from the spawn
 	Fuel   uint64        // reductions
 	Stack  uint64        // bytes that nested calls take
+	Output uint64        // bytes written to stdout and stderr, all together; by default there is no limit
+	Files  uint64        // descriptors open at once, streams and mounts included; one more is EMFILE
 }
 
 // ClockKind is how time passes for a guest.

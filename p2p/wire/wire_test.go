@@ -100,6 +100,7 @@ func drawSignal(t *rapid.T) *engine.Signal {
 			Limits: engine.Limits{
 				Memory: rapid.Uint64().Draw(t, "memory"), Wall: time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "wall")),
 				Fuel: rapid.Uint64().Draw(t, "fuel"), Stack: rapid.Uint64().Draw(t, "stack"),
+				Output: rapid.Uint64().Draw(t, "output"), Files: rapid.Uint64().Draw(t, "files"),
 			},
 			Grants: texts.Draw(t, "grants"), Seed: rapid.Uint64().Draw(t, "seed"),
 			Clock:  engine.Clock{Kind: engine.ClockKind(rapid.Uint8().Draw(t, "clock")), Start: rapid.Int64().Draw(t, "start")},
@@ -315,6 +316,7 @@ func TestGoldenBytes(t *testing.T) {
 		{"credit", signal(ends(engine.Signal{Kind: engine.KindCredit, N: 5})), "22000000" + "2100" + head + "0500000000000000"},
 		{"spec", wire.AppendSpec(nil, &engine.Spec{Entry: "f", Args: []string{"a", ""}, Link: true, Limits: engine.Limits{Memory: 300}}),
 			"0401660501610500" + "0a02ac02" + "1200"},
+		{"limits", wire.AppendSpec(nil, &engine.Spec{Limits: engine.Limits{Output: 300, Files: 8}}), "1802ac02" + "190108"},
 		{"hello", wire.Hello{Version: 1, Incarnation: 2, Session: 3, Minter: 4, Hidden: true, Name: "kate", Release: "v1"}.Append(nil),
 			"20000000" + "f800" + "01000000" + "02000000" + "0300000000000000" + "04000000" + "01" + "046b617465" + "027631" + "00"},
 		{"refusal", wire.Refusal{Code: wire.RefusedName, Text: "no"}.Append(nil), "07000000" + "fa00" + "0300" + "026e6f"},
