@@ -313,6 +313,9 @@ func FuzzRewrite(f *testing.F) {
 		if !bytes.Equal(b, before) {
 			t.Fatal("the input was changed")
 		}
+		if !Sane(b) {
+			return
+		}
 		if code, e := rt.CompileModule(ctx, b); e == nil {
 			code.Close(ctx)
 			if err != nil {
@@ -339,11 +342,11 @@ func FuzzRewrite(f *testing.F) {
 // BenchmarkRewrite is the pass over the largest module of wazero's tests.
 func BenchmarkRewrite(b *testing.B) {
 	var most []byte
-	for _, wasm := range corpus(b) {
+	Corpus(b, func(_ string, wasm []byte) {
 		if len(wasm) > len(most) {
 			most = wasm
 		}
-	}
+	})
 	b.SetBytes(int64(len(most)))
 	for b.Loop() {
 		if _, _, err := meter.Rewrite(most); err != nil {
