@@ -99,9 +99,9 @@ func TestRightsAreDenyByDefault(t *testing.T) {
 // sent is a Link that keeps what is sent.
 type sent struct{ sigs []*Signal }
 
-func (l *sent) Send(s *Signal)        { l.sigs = append(l.sigs, s) }
+func (l *sent) Send(s *Signal)               { l.sigs = append(l.sigs, s) }
 func (l *sent) Busy(*Signal) <-chan struct{} { return nil }
-func (l *sent) Close(error)           {}
+func (l *sent) Close(error)                  {}
 
 func TestForgedSignals(t *testing.T) {
 	self, peer := NodeID{1}, NodeID{2}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"io"
+	"math"
 	"sync"
 )
 
@@ -25,6 +26,7 @@ type leaderIO struct {
 	isGone bool
 
 	credit int
+	output uint64        // bytes that may still be written, of Limits.Output
 	more   chan struct{} // has one element when credit was added; nil until someone waits
 
 	buf   []byte // input not read yet
@@ -41,7 +43,10 @@ type leaderIO struct {
 // init makes no channels yet: most processes never wait.
 func (l *leaderIO) init(s *Spec) {
 	l.leader = s.Leader
-	l.credit = OutputCredit
+	l.credit, l.output = OutputCredit, uint64(math.MaxUint64)
+	if limit := s.Limits.Output; limit > 0 {
+		l.output = limit
+	}
 	l.rows, l.cols = s.Terminal.Rows, s.Terminal.Cols
 	l.eof = s.NoInput
 }
@@ -116,6 +121,7 @@ func (p *Process) toLeader(sig *Signal) {
 // they are queued in order behind all earlier ones. It blocks while the leader
 // grants no credit or the connection is busy. It copies b. The error is the
 // process's Reason if it is to end, or ErrLeaderGone; n says how much was sent.
+// More than Limits.Output ends the process, when all up to it was sent.
 func (p *Process) Write(s Stream, b []byte) (n int, err error) {
 	for n < len(b) {
 		if n > 0 {
@@ -182,7 +188,8 @@ func (p *Process) check() error {
 	return nil
 }
 
-// takeCredit waits for credit and takes up to n bytes of it.
+// takeCredit waits for credit and takes up to n bytes of it, within the output
+// limit.
 func (p *Process) takeCredit(n int) (int, error) {
 	l := &p.io
 	for {
@@ -191,9 +198,15 @@ func (p *Process) takeCredit(n int) (int, error) {
 			l.mu.Unlock()
 			return 0, ErrLeaderGone
 		}
+		if l.output == 0 {
+			l.mu.Unlock()
+			p.Kill(Limit(Output, "%s", SizeText(p.spec.Limits.Output)))
+			return 0, p.check()
+		}
 		if l.credit > 0 {
-			n = min(n, l.credit)
+			n = int(min(uint64(n), uint64(l.credit), l.output))
 			l.credit -= n
+			l.output -= uint64(n)
 			l.mu.Unlock()
 			return n, nil
 		}

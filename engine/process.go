@@ -143,7 +143,7 @@ func (p *Process) overflow() {
 		}
 	}
 	p.mailbox.mu.Unlock()
-	p.Kill(Limit(MailboxOverflow, "%d kB, full for %v; most is from %s", p.mailbox.limit>>10, fullTime, p.eng.PIDText(top)))
+	p.Kill(Limit(MailboxOverflow, "%s, full for %v; most is from %s", SizeText(uint64(p.mailbox.limit)), fullTime, p.eng.PIDText(top)))
 }
 
 // run is what a worker does for the process: all of its life, or for a server

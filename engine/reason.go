@@ -24,6 +24,7 @@ const (
 	Memory  Word = "memory"  // its memory limit
 	Fuel    Word = "fuel"    // its fuel limit
 	Stack   Word = "stack"   // its stack limit
+	Output  Word = "output"  // its output limit; what was written up to it arrived
 
 	ModuleNotFound Word = "module_not_found" // no such name here, or nobody served its blocks
 	ModuleInvalid  Word = "module_invalid"   // not a module this engine can run
@@ -72,6 +73,19 @@ const limit = "limit "
 
 // Limit returns the reason of a process that went beyond a limit of its own.
 func Limit(w Word, format string, args ...any) Reason { return Reasonf(w, limit+format, args...) }
+
+// SizeText writes a number of bytes in the largest unit that divides it.
+func SizeText(n uint64) string {
+	for _, u := range []struct {
+		size uint64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprintf("%d %s", n/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
 
 // Reasonf returns a reason with a formatted detail.
 func Reasonf(w Word, format string, args ...any) Reason {

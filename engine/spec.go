@@ -84,6 +84,8 @@ type Limits struct {
 	Stack  uint64        // bytes that nested calls take
 	// Mailbox is in bytes: the data of messages and 128 for each.
 	Mailbox uint64
+	Output  uint64 // bytes written to stdout and stderr, all together; by default there is no limit
+	Files   uint64 // descriptors open at once, streams and mounts included; one more is EMFILE
 }
 
 // ClockKind is how time passes for a guest.

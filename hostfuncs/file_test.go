@@ -231,6 +231,28 @@ func TestFileStat(t *testing.T) {
 	x.want(abi.EINVAL, "path_filestat_get", 3, 2, ptr, n, 0)
 }
 
+// A limit counts what is open, streams and mounts included, whatever number it
+// has; what is above the node's own is the node's own.
+func TestFilesLimit(t *testing.T) {
+	for _, c := range []struct{ files, open int }{{5, 1}, {4, 0}, {1, 0}, {1 << 40, abi.MaxDescriptors - 4}} {
+		spec := &engine.Spec{Limits: engine.Limits{Files: uint64(c.files)}}
+		x := newProxy(t, spec, origin.Dir{Host: t.TempDir(), Guest: "/data"})
+		x.p.file = func(*engine.FileRequest) *engine.FileReply { return &engine.FileReply{Stat: engine.FileAttr{Type: 4}} }
+		ptr, n := x.put(1024, "f")
+		for range c.open {
+			x.want(0, "path_open", 3, 0, ptr, n, 0, 0, 0, 0, 64)
+		}
+		x.want(abi.EMFILE, "path_open", 3, 0, ptr, n, 0, 0, 0, 0, 64)
+		x.want(0, "fd_close", 0)
+		after := abi.Errno(0)
+		if c.files < 4 { // more was open from the start than may be
+			after = abi.EMFILE
+		}
+		x.want(after, "path_open", 3, 0, ptr, n, 0, 0, 0, 0, 64)
+		x.want(abi.EMFILE, "path_open", 3, 0, ptr, n, 0, 0, 0, 0, 64)
+	}
+}
+
 func TestDescriptorLimit(t *testing.T) {
 	x, _ := newFiles(t)
 	x.p.file = func(*engine.FileRequest) *engine.FileReply { return &engine.FileReply{Stat: engine.FileAttr{Type: 4}} }

@@ -3,16 +3,14 @@ package hostfuncs_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"io"
 	"testing"
 	"time"
 
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 	"go.uber.org/goleak"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/hostfuncs"
 	"github.com/wnode-project/wnode/origin"
@@ -27,42 +25,21 @@ const patience = 60 * time.Second
 // runner, real leaders.
 type stack struct {
 	eng     *engine.Engine
-	modules modules
-}
-
-type modules map[cid.Cid][]byte
-
-var _ engine.Modules = modules{}
-
-func (m modules) Resolve(name string) (cid.Cid, error) {
-	return cid.Undef, engine.Reasonf(engine.ModuleNotFound, "%s", name)
-}
-
-func (m modules) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
-	return m[c], nil
+	modules enginetest.Modules
 }
 
 func newStack(t testing.TB, wasms ...[]byte) *stack {
 	r := guest.New(guest.Config{Host: hostfuncs.New()})
-	s := &stack{modules: modules{}}
+	s := &stack{}
 	for _, b := range wasms {
-		s.modules[cidOf(t, b)] = b
+		s.modules.Add(b)
 	}
-	s.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Name: "test", Incarnation: 1, Runner: r, Modules: s.modules})
+	s.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Name: "test", Incarnation: 1, Runner: r, Modules: &s.modules})
 	t.Cleanup(func() {
 		s.eng.Close()
 		r.Close(context.Background())
 	})
 	return s
-}
-
-func cidOf(t testing.TB, b []byte) cid.Cid {
-	sum := sha256.Sum256(b)
-	h, err := multihash.Encode(sum[:], multihash.SHA2_256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cid.NewCidV1(cid.Raw, h)
 }
 
 // run is one guest to run and how it went.
@@ -88,8 +65,10 @@ func (s *stack) do(t testing.TB, r *run) {
 	defer files.Close()
 	l := origin.New(s.eng, origin.Config{Stdin: r.stdin, Stdout: &r.stdout, Stderr: &r.stderr, Files: files})
 	defer l.Close()
+	m := enginetest.ModuleOf(r.wasm)
+	m.Name = r.name
 	l.Spawn(s.eng.Node(), &engine.Spec{
-		Module: engine.Module{CID: cidOf(t, r.wasm), Size: uint64(len(r.wasm)), Name: r.name},
+		Module: m,
 		Args:   r.args, Env: r.env, NoInput: r.stdin == nil, Seed: r.seed,
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

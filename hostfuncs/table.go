@@ -53,7 +53,8 @@ func (d *descriptor) isStream() bool { return d.kind <= kindStderr }
 
 // table holds the descriptors of a guest by number.
 type table struct {
-	fds []*descriptor
+	fds  []*descriptor
+	most int // open at once
 
 	// Where those are that every guest has.
 	streams [3]descriptor
@@ -61,7 +62,10 @@ type table struct {
 }
 
 func (t *table) init(s *engine.Spec) {
-	t.fds = t.first[:0]
+	t.fds, t.most = t.first[:0], abi.MaxDescriptors
+	if limit := s.Limits.Files; limit > 0 {
+		t.most = int(min(limit, abi.MaxDescriptors))
+	}
 	for i, tty := range [...]bool{s.Terminal.Stdin, s.Terminal.Stdout, s.Terminal.Stderr} {
 		d := &t.streams[i]
 		*d = descriptor{kind: kind(i), filetype: abi.FiletypeUnknown, base: streamRights | abi.RightFdWrite}
@@ -120,13 +124,19 @@ func (t *table) file(fd uint64, rights uint64) (*descriptor, abi.Errno) {
 
 // free returns the lowest number that is free, as POSIX has it. EMFILE.
 func (t *table) free() (int, abi.Errno) {
+	open, lowest := 0, -1
 	for i, d := range t.fds {
-		if d == nil {
-			return i, 0
+		if d != nil {
+			open++
+		} else if lowest < 0 {
+			lowest = i
 		}
 	}
-	if len(t.fds) >= abi.MaxDescriptors {
+	switch {
+	case open >= t.most:
 		return 0, abi.EMFILE
+	case lowest >= 0:
+		return lowest, 0
 	}
 	t.fds = append(t.fds, nil)
 	return len(t.fds) - 1, 0

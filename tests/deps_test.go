@@ -29,6 +29,8 @@ var forbidden = []struct {
 	{"engine/guest/slots", "github.com/tetratelabs/wazero/...", "taking turns needs no compiler"},
 	{"engine/guest/wasmfile", module + "/engine", "reading a module is of use to everyone: it needs no process model"},
 	{"engine/guest/wasmfile", "github.com/tetratelabs/wazero/...", "reading a module needs no compiler"},
+	{"engine/guest/wasmcode", module + "/engine/...", "all that looks into code builds on it: it builds on nothing"},
+	{"engine/guest/wasmcode", "github.com/tetratelabs/wazero/...", "reading instructions needs no compiler"},
 	{"engine/guest/image", module + "/engine", "a pass over bytes needs no process model"},
 	{"engine/guest/image", "github.com/tetratelabs/wazero/...", "a pass over bytes needs no compiler"},
 	{"engine/guest/meter", module + "/engine", "counting is a matter of bytes: it needs no process model"},

@@ -103,7 +103,7 @@ func reasonCode(r engine.Reason) int {
 		return exitNotFound
 	case engine.ModuleInvalid, engine.NotGranted:
 		return exitInvalid
-	case engine.Killed, engine.Shutdown, engine.NoConnection, engine.LeaderGone, engine.Memory, engine.Fuel:
+	case engine.Killed, engine.Shutdown, engine.NoConnection, engine.LeaderGone, engine.Memory, engine.Fuel, engine.Output:
 		return exitKilled
 	}
 	return exitOwn

@@ -27,7 +27,8 @@ type runFlags struct {
 	env, dirs          []string
 	timeout            time.Duration
 	memory, stack      string
-	fuel, seed         uint64
+	output             string
+	fuel, files, seed  uint64
 	clock              string
 	grants             []string
 	noInput, terminal  bool
@@ -64,6 +65,8 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
 	fl.Uint64Var(&f.fuel, "fuel", 0, "end it when it has used `N` reductions, about one for each instruction (default no limit)")
 	fl.StringVar(&f.stack, "stack", "", "limit how much its nested calls take, as 16MiB (default 4MiB)")
+	fl.StringVar(&f.output, "output", "", "end it when it has written `SIZE` to stdout and stderr and writes more, as 1MiB (default no limit)")
+	fl.Uint64Var(&f.files, "files", 0, fmt.Sprintf("let it have `N` descriptors open at once, its streams and each --dir included (default %d, which is the most)", abi.MaxDescriptors))
 	fl.Uint64Var(&f.seed, "seed", 0, "give it the same random bytes each time, of this `SEED`")
 	fl.StringVar(&f.clock, "clock", "real", "let its time be `KIND`: real, fixed or virtual; fixed and virtual may begin at a date, as virtual@2026-01-01T00:00:00Z")
 	fl.BoolVar(&f.fresh, "fresh", false, "run a library's _initialize anew; else it may begin with what one of your earlier runs on that node left, random seeds that were read there included")
@@ -107,7 +110,7 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 	for _, l := range []struct {
 		flag, text string
 		to         *uint64
-	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}} {
+	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}, {"output", f.output, &s.Limits.Output}} {
 		if l.text == "" {
 			continue
 		}
@@ -122,6 +125,10 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 			return nil, nil, usagef("--grant %q: there is no such group; there are: %s", clean(g), strings.Join(abi.Grants(), ", "))
 		}
 	}
+	if f.files > abi.MaxDescriptors {
+		return nil, nil, usagef("--files %d: there are %d at most", f.files, abi.MaxDescriptors)
+	}
+	s.Limits.Files = f.files
 	s.Limits.Fuel, s.Seed, s.Grants, s.Fresh = f.fuel, f.seed, f.grants, f.fresh
 	var err error
 	if s.Clock, err = parseClock(f.clock); err != nil {

@@ -41,6 +41,7 @@ func Conformance(t *testing.T, cluster func(t *testing.T, programs *Programs) Cl
 		{"file requests in order of asking", testFiles},
 		{"a kill ends a guest blocked in output, input, files", testKill},
 		{"wall time limit", testTimeout},
+		{"output limit", testOutputLimit},
 		{"unknown module", testUnknownModule},
 		{"a tag is looked up at the target", testTag},
 		{"lost connection: one Down, and the guest ends", testCut},

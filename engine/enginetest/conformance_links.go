@@ -12,7 +12,7 @@ import (
 )
 
 func testUnknownModule(e *env) {
-	for _, m := range []engine.Module{{Name: "nobody"}, {CID: cidOf("nobody"), Name: "nobody"}} {
+	for _, m := range []engine.Module{{Name: "nobody"}, {CID: ModuleOf([]byte("nobody")).CID, Name: "nobody"}} {
 		l := e.leader(e.alex)
 		l.spawn(e.alex, e.kate.Node(), engine.Spec{Module: m})
 		l.down(engine.ModuleNotFound)

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 
 	"github.com/wnode-project/wnode/engine"
 )
@@ -33,15 +32,9 @@ func (s *Programs) Add(name string, f Program) engine.Module {
 		s.byName = map[string]Program{}
 	}
 	s.byName[name] = f
-	return engine.Module{CID: cidOf(name), Size: uint64(len(name)), Name: name}
-}
-
-func cidOf(name string) cid.Cid {
-	h, err := multihash.Sum([]byte(name), multihash.SHA2_256, -1)
-	if err != nil {
-		panic(err)
-	}
-	return cid.NewCidV1(cid.Raw, h)
+	m := ModuleOf([]byte(name))
+	m.Name = name
+	return m
 }
 
 func (s *Programs) find(match func(name string) bool) (string, Program) {
@@ -58,14 +51,14 @@ func (s *Programs) find(match func(name string) bool) (string, Program) {
 // Resolve implements engine.Modules.
 func (s *Programs) Resolve(name string) (cid.Cid, error) {
 	if _, f := s.find(func(n string) bool { return n == name }); f != nil {
-		return cidOf(name), nil
+		return ModuleOf([]byte(name)).CID, nil
 	}
 	return cid.Undef, engine.Reasonf(engine.ModuleNotFound, "no module %q", name)
 }
 
 // Open implements engine.Modules.
 func (s *Programs) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
-	name, f := s.find(func(n string) bool { return cidOf(n).Equals(c) })
+	name, f := s.find(func(n string) bool { return ModuleOf([]byte(n)).CID.Equals(c) })
 	if f == nil {
 		return nil, engine.Reasonf(engine.ModuleNotFound, "nobody has %s", c)
 	}

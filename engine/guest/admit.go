@@ -59,7 +59,7 @@ func (a *admitted) granted(s *engine.Spec) error {
 // it.
 func admit(b []byte) (a admitted, err error) {
 	if len(b) > maxModule {
-		return a, engine.Reasonf(engine.ModuleInvalid, "the module has %d bytes, the limit is %s: strip its debug information, or split it", len(b), bytesText(maxModule))
+		return a, engine.Reasonf(engine.ModuleInvalid, "the module has %d bytes, the limit is %s: strip its debug information, or split it", len(b), engine.SizeText(maxModule))
 	}
 	m, err := wasmfile.Parse(b)
 	if err == nil {
@@ -97,7 +97,7 @@ func fits(memory, limit uint64) error {
 		return nil
 	}
 	return engine.Reasonf(engine.Memory, "the module needs %s of memory from the start, its limit is %s: raise it with --memory",
-		bytesText(memory), bytesText(limit))
+		engine.SizeText(memory), engine.SizeText(limit))
 }
 
 // checkMemory refuses the kinds of memory that wazero does not have.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 )
 
@@ -108,31 +108,8 @@ func TestLimits(t *testing.T) {
 // realModules calls f for what toolchains and the tests of wazero make.
 func realModules(t testing.TB, f func(path string, b []byte)) {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(t.TempDir(), "program.wasm")
-	cmd := exec.Command("go", "build", "-o", program, "./testdata/program")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for _, root := range []string{strings.TrimSpace(string(out)), filepath.Join("..", "..", "wasm-examples"), program} {
-		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() || filepath.Ext(path) != ".wasm" {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			if err == nil {
-				f(path, b)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	guesttest.Corpus(t, f)
+	f("program.wasm", guesttest.BuildGo(t, "testdata/program"))
 }
 
 // No real program is refused for what it costs, and whatever wazero takes can

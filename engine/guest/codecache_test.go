@@ -21,7 +21,7 @@ func TestCodeCache(t *testing.T) {
 	}
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "cache")
-	m := moduleData(t, blocksLocals(50, 3))
+	m := moduleData(blocksLocals(50, 3))
 	for _, step := range []struct {
 		name   string
 		change func(b []byte) []byte

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 )
 
 // countingRuntime counts compilations. Each waits until hold is closed.
@@ -46,13 +46,8 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	return c, rt
 }
 
-func moduleData(t testing.TB, b []byte) engine.ModuleData {
-	t.Helper()
-	h, err := multihash.Sum(b, multihash.SHA2_256, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return engine.ModuleData{CID: cid.NewCidV1(cid.Raw, h), Bytes: b}
+func moduleData(b []byte) engine.ModuleData {
+	return engine.ModuleData{CID: enginetest.ModuleOf(b).CID, Bytes: b}
 }
 
 // nothing is (module (func (export "_start"))).
@@ -77,7 +72,7 @@ func (c *compiled) isIdle(id cid.Cid) bool {
 // it gives up.
 func TestCompileOnce(t *testing.T) {
 	c, rt := newCompiled(t)
-	m := moduleData(t, nothing(t))
+	m := moduleData(nothing(t))
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(enough)
@@ -116,7 +111,7 @@ func TestCompileErrorKept(t *testing.T) {
 	bad := nothing(t)
 	// Its code leaves a number on the stack: (func (i32.const 0)).
 	bad = append(bad[:len(bad)-6], 0x0a, 6, 1, 4, 0, 0x41, 0, 0x0b)
-	m := moduleData(t, bad)
+	m := moduleData(bad)
 	var first error
 	for range 3 {
 		_, _, err := c.get(context.Background(), m, engine.Origin{})
@@ -135,7 +130,7 @@ func TestCompileErrorKept(t *testing.T) {
 // numbered is a module like nothing, one for each number.
 func numbered(t *testing.T, n int) engine.ModuleData {
 	t.Helper()
-	return moduleData(t, append(nothing(t), 0, 6, 4, 'a'+byte(n>>12&15), 'a'+byte(n>>8&15), 'a'+byte(n>>4&15), 'a'+byte(n&15), 0))
+	return moduleData(append(nothing(t), 0, 6, 4, 'a'+byte(n>>12&15), 'a'+byte(n>>8&15), 'a'+byte(n>>4&15), 'a'+byte(n&15), 0))
 }
 
 // A compilation that takes too long costs those that wait for it an error, and
@@ -235,14 +230,14 @@ func TestRefusedBounded(t *testing.T) {
 func TestCompiledIdle(t *testing.T) {
 	c, rt := newCompiled(t)
 	close(rt.hold)
-	_, release, err := c.get(context.Background(), moduleData(t, nothing(t)), engine.Origin{})
+	_, release, err := c.get(context.Background(), moduleData(nothing(t)), engine.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// With a custom section of zeros that makes them large.
 	part := func(n int) engine.ModuleData {
 		size := maxIdle * 2 / 5
-		return moduleData(t, append(append(numbered(t, n).Bytes, code(0, uleb(size+1), 0)...), make([]byte, size)...))
+		return moduleData(append(append(numbered(t, n).Bytes, code(0, uleb(size+1), 0)...), make([]byte, size)...))
 	}
 	for i := range 3 {
 		_, release, err := c.get(context.Background(), part(i), engine.Origin{})
@@ -257,7 +252,7 @@ func TestCompiledIdle(t *testing.T) {
 		}
 	}
 	release()
-	if !c.isIdle(moduleData(t, nothing(t)).CID) || rt.n.Load() != 4 {
+	if !c.isIdle(moduleData(nothing(t)).CID) || rt.n.Load() != 4 {
 		t.Errorf("compiled %d times", rt.n.Load())
 	}
 }

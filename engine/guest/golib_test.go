@@ -2,11 +2,11 @@ package guest_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 )
 
 // goLibrary has exports that show what of Go's randomness a snapshot freezes.
@@ -58,17 +58,7 @@ func buildGo(t *testing.T, source string) []byte {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-buildmode=c-shared", "-o", "lib.wasm", ".")
-	cmd.Dir = dir
-	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "lib.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return guesttest.BuildGo(t, dir, "-buildmode=c-shared")
 }
 
 // A library written in Go begins with a snapshot, and prints what it prints

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs/go-cid"
-
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/hostfuncs"
@@ -217,7 +216,7 @@ func (d downs) Send(s *engine.Signal) {
 	}
 }
 func (downs) Busy(*engine.Signal) <-chan struct{} { return nil }
-func (downs) Close(error)           {}
+func (downs) Close(error)                         {}
 
 // The memory of both instances counts once for the quota of an origin, which gets
 // all of it back.
@@ -227,7 +226,7 @@ func TestFirstRunQuota(t *testing.T) {
 		quota uint64
 		want  engine.Word
 	}{{pages << 16, engine.Normal}, {pages<<16 - 1, engine.Memory}} {
-		mods := &modules{byID: map[cid.Cid][]byte{}}
+		mods := &enginetest.Modules{}
 		n := &node{t: t, mods: mods, runner: guest.New(guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})}
 		n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: mods, Runner: n.runner,
 			Owner: engine.Origin{1}, Quota: engine.Quota{Memory: c.quota}})
@@ -239,11 +238,10 @@ func TestFirstRunQuota(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range uint64(5) {
-			module := canary(t, pages, 600_000+8*int(i)) // one that was never seen
-			mods.byID[cidOf(t, module)] = module
+			module := mods.Add(canary(t, pages, 600_000+8*int(i))) // one that was never seen
 			err := session.Deliver(&engine.Signal{Kind: engine.KindSpawn, From: from, To: engine.PID{Node: engine.NodeID{1}, Incarnation: 1, Minter: 4, Counter: i + 1},
 				Spec: &engine.Spec{
-					Module: engine.Module{CID: cidOf(t, module), Name: "test"}, Entry: "run", Args: []string{strconv.Itoa(returns), "0", "1"},
+					Module: module, Entry: "run", Args: []string{strconv.Itoa(returns), "0", "1"},
 					Origin: engine.Origin{2}, Parent: from, Leader: engine.Leader{PID: from}, Monitor: engine.Ref{Node: from.Node, Counter: i + 1}, NoInput: true,
 				}})
 			if err != nil {

@@ -56,7 +56,7 @@ func (t *runtime) compiled(tt testing.TB, sections string) *entry {
 	if err != nil {
 		tt.Fatal(err)
 	}
-	e, release, err := t.modules.get(context.Background(), moduleData(tt, b), engine.Origin{})
+	e, release, err := t.modules.get(context.Background(), moduleData(b), engine.Origin{})
 	if err != nil {
 		tt.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package guest
 
 import (
-	"fmt"
-
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wnode-project/wnode/engine"
@@ -88,7 +86,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 		size = m.initial.memory
 	} else if size > m.limit {
 		if m.owner != nil {
-			m.owner.Kill(engine.Limit(engine.Memory, "%s", bytesText(m.limit)))
+			m.owner.Kill(engine.Limit(engine.Memory, "%s", engine.SizeText(m.limit)))
 		}
 		return nil
 	}
@@ -142,17 +140,4 @@ func (m *memory) Free() {
 		m.from.freeReservation(b, m.size, m.mapped)
 	}
 	m.b = nil
-}
-
-// bytesText prints a size in the largest unit that divides it.
-func bytesText(n uint64) string {
-	for _, u := range []struct {
-		size uint64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if n >= u.size && n%u.size == 0 {
-			return fmt.Sprintf("%d %s", n/u.size, u.name)
-		}
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

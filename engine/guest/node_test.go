@@ -10,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 	"go.uber.org/goleak"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/hostfuncs"
 )
@@ -72,37 +71,12 @@ func example(t testing.TB, name string) []byte {
 	return b
 }
 
-func cidOf(t testing.TB, b []byte) cid.Cid {
-	t.Helper()
-	h, err := multihash.Sum(b, multihash.SHA2_256, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cid.NewCidV1(cid.Raw, h)
-}
-
-// modules holds what the node can run.
-type modules struct {
-	mu   sync.Mutex
-	byID map[cid.Cid][]byte
-}
-
-func (m *modules) Resolve(string) (cid.Cid, error) {
-	return cid.Undef, engine.Reason{Word: engine.ModuleNotFound}
-}
-
-func (m *modules) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.byID[c], nil
-}
-
 // node runs modules, and is the leader of what it runs.
 type node struct {
 	t      testing.TB
 	eng    *engine.Engine
 	runner *guest.Runner
-	mods   *modules
+	mods   *enginetest.Modules
 }
 
 func newNode(t testing.TB, cacheDir string) *node {
@@ -112,7 +86,7 @@ func newNode(t testing.TB, cacheDir string) *node {
 
 func newNodeOf(t testing.TB, c guest.Config) *node {
 	t.Helper()
-	n := &node{t: t, runner: guest.New(c), mods: &modules{byID: map[cid.Cid][]byte{}}}
+	n := &node{t: t, runner: guest.New(c), mods: &enginetest.Modules{}}
 	n.eng = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n.mods, Runner: n.runner})
 	t.Cleanup(func() { closeNode(t, n) })
 	return n
@@ -146,10 +120,7 @@ func (n *node) start(module []byte, spec engine.Spec) *run {
 // startInput leaves stdin open, if the spec does.
 func (n *node) startInput(module []byte, spec engine.Spec) *run {
 	n.t.Helper()
-	spec.Module = engine.Module{CID: cidOf(n.t, module), Name: "test"}
-	n.mods.mu.Lock()
-	n.mods.byID[spec.Module.CID] = module
-	n.mods.mu.Unlock()
+	spec.Module = n.mods.Add(module)
 	r := &run{done: make(chan struct{}), began: make(chan struct{})}
 	spawned := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(r.began) })

@@ -93,7 +93,7 @@ func (r *run) yield(c meter.Counter) meter.Counter {
 		c = c.Add(0, int32(r.stack/8))
 	}
 	if c.Depth() < 0 {
-		r.kill(engine.Limit(engine.Stack, "%s of nested calls", bytesText(r.stack)))
+		r.kill(engine.Limit(engine.Stack, "%s of nested calls", engine.SizeText(r.stack)))
 	}
 	now := time.Now()
 	if r.slice < maxSlice {

@@ -245,7 +245,7 @@ func (t *runtime) take(host HostModules, v view, of *run, memory uint64, report 
 	case err != nil:
 		unfit = "_initialize ends with " + reasonOf(err).Error()
 	case inst.mem.size > maxSnapshot:
-		unfit = "_initialize leaves more than " + bytesText(maxSnapshot) + " of memory"
+		unfit = "_initialize leaves more than " + engine.SizeText(maxSnapshot) + " of memory"
 	}
 	if unfit != "" {
 		return nil, unfit, nil

@@ -36,6 +36,8 @@ const (
 	specFresh     = 23 // empty
 	specMailbox   = 26 // uvarint, bytes
 	specDrop      = 27 // empty: messages that find the mailbox full are dropped
+	specOutput    = 24 // uvarint, bytes
+	specFiles     = 25 // uvarint
 	mountReadOnly = 1
 )
 
@@ -70,6 +72,8 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	b = appendNumber(b, specWall, uint64(max(0, s.Limits.Wall)))
 	b = appendNumber(b, specFuel, s.Limits.Fuel)
 	b = appendNumber(b, specStack, s.Limits.Stack)
+	b = appendNumber(b, specOutput, s.Limits.Output)
+	b = appendNumber(b, specFiles, s.Limits.Files)
 	if c := s.Clock; c != (engine.Clock{}) {
 		b = appendField(b, specClock, le.AppendUint64([]byte{uint8(c.Kind)}, uint64(c.Start)))
 	}
@@ -190,6 +194,10 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.DropWhenFull = true
 	case specStack:
 		s.Limits.Stack = d.uvarint()
+	case specOutput:
+		s.Limits.Output = d.uvarint()
+	case specFiles:
+		s.Limits.Files = d.uvarint()
 	case specGrant:
 		s.Grants = append(s.Grants, string(d.b))
 	case specSeed:

@@ -3,20 +3,19 @@ package bench
 import (
 	"context"
 	"encoding/hex"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/hostfuncs"
 )
 
@@ -42,11 +41,7 @@ func cold(b *testing.B, c guest.Config, module []byte, spec engine.Spec) (first,
 			b.Error(err)
 		}
 	}()
-	h, err := multihash.Sum(module, multihash.SHA2_256, -1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	spec.Module = engine.Module{CID: cid.NewCidV1(cid.Raw, h), Name: "cold"}
+	spec.Module = enginetest.ModuleOf(module)
 	spec.NoInput = true
 	spec.Monitor = e.MakeRef()
 	outputs, downs := make(chan struct{}, 1), make(chan *engine.Signal, 1)
@@ -132,33 +127,20 @@ func BenchmarkMoves(b *testing.B) {
 // before, and from the cache on disk. What compiles on in the background after a
 // run has ended is not in the figures.
 func BenchmarkCold(b *testing.B) {
-	goHello := filepath.Join(b.TempDir(), "hello.wasm")
-	cmd := exec.Command("go", "build", "-o", goHello, "../../wasm-examples/hello")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
 	computes, err := hex.DecodeString(work)
 	if err != nil {
 		b.Fatal(err)
 	}
-	workFile := filepath.Join(b.TempDir(), "work.wasm")
-	if err := os.WriteFile(workFile, computes, 0o600); err != nil {
-		b.Fatal(err)
-	}
 	for _, m := range []struct {
-		name, path string
-		args       []string
+		name   string
+		module []byte
+		args   []string
 	}{
-		{"Go", goHello, nil},
-		{"C", "../../wasm-examples/hello-c/hello-c.wasm", nil},
-		{"work", workFile, nil},
-		{"C_a_million_lines", "../../wasm-examples/yes/yes.wasm", []string{"1000000"}},
+		{"Go", guesttest.BuildGo(b, "../../wasm-examples/hello", "-ldflags="), nil},
+		{"C", read(b, "../../wasm-examples/hello-c/hello-c.wasm"), nil},
+		{"work", computes, nil},
+		{"C_a_million_lines", read(b, "../../wasm-examples/yes/yes.wasm"), []string{"1000000"}},
 	} {
-		module, err := os.ReadFile(m.path)
-		if err != nil {
-			b.Fatal(err)
-		}
 		for _, tier := range []struct {
 			name string
 			cfg  guest.Config
@@ -170,11 +152,11 @@ func BenchmarkCold(b *testing.B) {
 			b.Run(m.name+"/"+tier.name, func(b *testing.B) {
 				spec := engine.Spec{Args: m.args}
 				if tier.cfg.CacheDir != "" {
-					cold(b, tier.cfg, module, spec)
+					cold(b, tier.cfg, m.module, spec)
 				}
 				var first, end time.Duration
 				for range b.N {
-					f, e := cold(b, tier.cfg, module, spec)
+					f, e := cold(b, tier.cfg, m.module, spec)
 					first, end = first+f, end+e
 				}
 				b.ReportMetric(float64(first.Microseconds())/1000/float64(b.N), "first-ms")

@@ -48,7 +48,7 @@ func BenchmarkNeighbour(b *testing.B) {
 // others compute.
 func BenchmarkSpawnUnderLoad(b *testing.B) {
 	n, cores := newFairNode(b)
-	m := n.add(b, guesttest.Module{Memory: 1, Funcs: []guesttest.Func{{Export: "_start"}}}.Bytes())
+	m := n.Add(guesttest.Module{Memory: 1, Funcs: []guesttest.Func{{Export: "_start"}}}.Bytes())
 	n.underLoad(b, cores, func() (took []time.Duration) {
 		for begin := time.Now(); time.Since(begin) < phase; time.Sleep(pace) {
 			sent := time.Now()
@@ -124,7 +124,7 @@ func (n *node) underLoad(b *testing.B, cores int, measure func() []time.Duration
 func (n *node) spin(b *testing.B, count int) (end func()) {
 	b.Helper()
 	var ps []*process
-	loop := n.add(b, guesttest.Hostile()[0].Wasm)
+	loop := n.Add(guesttest.Hostile()[0].Wasm)
 	for range count {
 		ps = append(ps, n.spawn(engine.Spec{Module: loop}))
 	}
@@ -181,7 +181,7 @@ func (n *node) newAnswers(b *testing.B, gap time.Duration) func() []time.Duratio
 			close(down)
 		}
 	})
-	spec := engine.Spec{Module: n.add(b, answers()), Monitor: n.MakeRef()}
+	spec := engine.Spec{Module: n.Add(answers()), Monitor: n.MakeRef()}
 	spec.Leader.PID = leader.PID()
 	pid := leader.Spawn(n.Node(), &spec)
 	b.Cleanup(func() {
@@ -232,7 +232,7 @@ func BenchmarkBombs(b *testing.B) {
 	var worst float64
 	for b.Loop() {
 		for _, s := range guesttest.Hostile() {
-			m := n.add(b, s.Wasm)
+			m := n.Add(s.Wasm)
 			idle := ask()
 			var ps []*process
 			for range cores {

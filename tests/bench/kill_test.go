@@ -6,14 +6,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
-
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/hostfuncs"
@@ -22,18 +19,7 @@ import (
 // node is an engine with guests, and no network.
 type node struct {
 	*engine.Engine
-	mu   sync.Mutex
-	mods map[cid.Cid][]byte
-}
-
-func (n *node) Resolve(string) (cid.Cid, error) {
-	return cid.Undef, engine.Reason{Word: engine.ModuleNotFound}
-}
-
-func (n *node) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.mods[c], nil
+	enginetest.Modules
 }
 
 func newNode(b testing.TB) *node {
@@ -41,9 +27,9 @@ func newNode(b testing.TB) *node {
 }
 
 func newNodeOf(b testing.TB, c guest.Config) *node {
-	n := &node{mods: map[cid.Cid][]byte{}}
+	n := &node{}
 	runner := guest.New(c)
-	n.Engine = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: n, Runner: runner})
+	n.Engine = engine.New(engine.Config{Node: engine.NodeID{1}, Incarnation: 1, Modules: &n.Modules, Runner: runner})
 	b.Cleanup(func() {
 		n.Close()
 		if err := runner.Close(context.Background()); err != nil {
@@ -51,18 +37,6 @@ func newNodeOf(b testing.TB, c guest.Config) *node {
 		}
 	})
 	return n
-}
-
-func (n *node) add(b testing.TB, wasm []byte) engine.Module {
-	h, err := multihash.Sum(wasm, multihash.SHA2_256, -1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	c := cid.NewCidV1(cid.Raw, h)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.mods[c] = wasm
-	return engine.Module{CID: c, Name: "bench"}
 }
 
 // process is one that runs.
@@ -121,7 +95,7 @@ func BenchmarkKill(b *testing.B) {
 		if s.Ends != "" {
 			continue
 		}
-		m := n.add(b, s.Wasm)
+		m := n.Add(s.Wasm)
 		var took []time.Duration
 		const rounds = 25
 		for i := range rounds {

@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
@@ -42,22 +43,17 @@ func kernels(b *testing.B) []kernel {
 		k.name = "c/" + k.name
 		out = append(out, k)
 	}
-	file := filepath.Join(dir, "go.wasm")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./kernels/gokernels")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("go build: %v %s", err, text)
-	}
+	program := guesttest.BuildGo(b, "kernels/gokernels")
 	for _, k := range []kernel{{name: "sort", n: 6}, {name: "json", n: 600}, {name: "regex", n: 40}} {
 		k.args = []string{"guest", k.name, strconv.Itoa(k.n)}
-		k.wasm = read(b, file)
+		k.wasm = program
 		k.name = "go/" + k.name
 		out = append(out, k)
 	}
 	return out
 }
 
-func read(b *testing.B, file string) []byte {
+func read(b testing.TB, file string) []byte {
 	c, err := os.ReadFile(file)
 	if err != nil {
 		b.Fatal(err)

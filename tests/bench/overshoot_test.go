@@ -29,7 +29,7 @@ func BenchmarkOvershoot(b *testing.B) {
 	worst := 0
 	for b.Loop() {
 		for _, s := range guesttest.Hostile() {
-			spec := engine.Spec{Module: n.add(b, s.Wasm), Limits: engine.Limits{Memory: limit}}
+			spec := engine.Spec{Module: n.Add(s.Wasm), Limits: engine.Limits{Memory: limit}}
 			p := n.spawn(spec)
 			n.begun(p, s) // it is compiled
 			n.kill(b, p, 0)

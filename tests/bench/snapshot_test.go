@@ -3,12 +3,11 @@ package bench
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 )
 
 // libraryStarts are the ways in which a process of a library begins.
@@ -140,17 +139,4 @@ func (n *spawnNode) spawn(leader *engine.Native, spec *engine.Spec) {
 }
 
 // libraryGo is the library in golib, built here.
-func libraryGo(tb testing.TB) []byte {
-	tb.Helper()
-	file := filepath.Join(tb.TempDir(), "golib.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-buildmode=c-shared", "-o", file, "./golib")
-	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %s", err, out)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b
-}
+func libraryGo(tb testing.TB) []byte { return guesttest.BuildGo(tb, "golib", "-buildmode=c-shared") }

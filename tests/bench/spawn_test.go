@@ -2,16 +2,14 @@ package bench
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/guest"
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/hostfuncs"
 )
 
@@ -25,8 +23,8 @@ func BenchmarkSpawn(b *testing.B) {
 	}{
 		{"tiny", func(testing.TB) []byte { return spawnTiny }},
 		{"tiny-memory", func(testing.TB) []byte { return spawnTinyMemory }},
-		{"c", spawnC},
-		{"go", spawnGo},
+		{"c", func(tb testing.TB) []byte { return read(tb, "../../wasm-examples/hello-c/hello-c.wasm") }},
+		{"go", func(tb testing.TB) []byte { return guesttest.BuildGo(tb, "../../wasm-examples/hello") }},
 	} {
 		for _, flight := range []struct {
 			name string
@@ -50,33 +48,6 @@ var spawnTiny = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\
 // (module (memory 1) (func (export "_start") (i32.store (i32.const 0) (i32.const 1))))
 var spawnTinyMemory = []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x05\x03\x01\x00\x01\x07\x0a\x01\x06_start\x00\x00\x0a\x0b\x01\x09\x00\x41\x00\x41\x01\x36\x02\x00\x0b")
 
-// spawnC is a C program that prints a line.
-func spawnC(tb testing.TB) []byte {
-	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "wasm-examples", "hello-c", "hello-c.wasm"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b
-}
-
-// spawnGo is a Go command that prints a line, built here.
-func spawnGo(tb testing.TB) []byte {
-	tb.Helper()
-	file := filepath.Join(tb.TempDir(), "hello.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, ".")
-	cmd.Dir = filepath.Join("..", "..", "wasm-examples", "hello")
-	cmd.Env = append(cmd.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %s", err, out)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b
-}
-
 // spawnNode is an engine that runs one module, and the leader of what it runs.
 type spawnNode struct {
 	eng    *engine.Engine
@@ -88,12 +59,8 @@ type spawnNode struct {
 
 func newSpawnNode(tb testing.TB, module []byte) *spawnNode {
 	tb.Helper()
-	h, err := multihash.Sum(module, multihash.SHA2_256, -1)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	n := &spawnNode{
-		module: engine.Module{CID: cid.NewCidV1(cid.Raw, h), Name: "bench"},
+		module: enginetest.ModuleOf(module),
 		bytes:  module,
 		down:   make(chan *engine.Signal, 1024),
 	}

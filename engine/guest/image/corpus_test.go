@@ -3,10 +3,7 @@ package image
 import (
 	"bytes"
 	"context"
-	"io/fs"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 )
 
@@ -75,6 +73,9 @@ func memoryOf(m api.Module) []byte {
 // whether there were instances to compare.
 func compare(t testing.TB, b []byte) bool {
 	im := Split(b)
+	if !guesttest.Sane(b) {
+		return false
+	}
 	if m, err := wasmfile.Parse(b); err != nil || m.Start {
 		if err == nil && (im.Resettable || im.Data != nil && im.Why == "") {
 			t.Errorf("resettable with a start function: %+v", im)
@@ -118,34 +119,10 @@ func compare(t testing.TB, b []byte) bool {
 	return true
 }
 
-// corpus calls f with every module of the examples and of wazero's own tests.
-func corpus(t testing.TB, f func(path string, b []byte)) {
-	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
-	if err != nil {
-		t.Fatal("go list: ", err)
-	}
-	for _, root := range []string{strings.TrimSpace(string(out)), filepath.Join("..", "..", "..", "wasm-examples")} {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || filepath.Ext(path) != ".wasm" {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			if err == nil {
-				f(path, b)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestCorpus(t *testing.T) {
 	files, compared, stripped, resettable := 0, 0, 0, 0
 	why := map[string]int{}
-	corpus(t, func(path string, b []byte) {
+	guesttest.Corpus(t, func(path string, b []byte) {
 		files++
 		if len(b) > 1<<20 && testing.Short() {
 			return
@@ -175,7 +152,7 @@ func TestCorpus(t *testing.T) {
 }
 
 func FuzzSplit(f *testing.F) {
-	corpus(f, func(_ string, b []byte) {
+	guesttest.Corpus(f, func(_ string, b []byte) {
 		if len(b) < 16<<10 {
 			f.Add(b)
 		}
@@ -186,7 +163,7 @@ func FuzzSplit(f *testing.F) {
 // BenchmarkSplit is the pass over the largest example.
 func BenchmarkSplit(b *testing.B) {
 	var largest []byte
-	corpus(b, func(_ string, m []byte) {
+	guesttest.Corpus(b, func(_ string, m []byte) {
 		if len(m) > len(largest) {
 			largest = m
 		}

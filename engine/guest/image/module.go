@@ -3,9 +3,10 @@ package image
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
 )
 
 // Section ids, and other bytes of the format.
@@ -63,19 +64,21 @@ type data struct {
 // an error, not a guess.
 func read(b []byte) (*module, error) {
 	if len(b) < 8 {
-		return nil, errCut
+		return nil, errors.New("the module is cut short")
 	}
 	m := &module{b: b, dataCount: -1}
 	last := -1
-	r := reader{b: b[8:]}
-	for len(r.b) > 0 {
-		start := len(b) - len(r.b)
-		id := r.byte()
-		body := reader{b: r.bytes()}
-		if r.err != nil {
-			return nil, r.err
+	r := wasmcode.Reader{B: b, Pos: 8, End: len(b)}
+	for r.More() {
+		start := r.Pos
+		id := r.Byte()
+		size := r.Count()
+		if r.Err != nil {
+			return nil, r.Err
 		}
-		m.sections = append(m.sections, section{id, start, len(b) - len(r.b)})
+		body := wasmcode.Reader{B: b, Pos: r.Pos, End: r.Pos + size}
+		r.Skip(size)
+		m.sections = append(m.sections, section{id, start, r.Pos})
 		if id == idCustom {
 			continue
 		}
@@ -84,9 +87,8 @@ func read(b []byte) (*module, error) {
 			return nil, errors.New("its sections are out of order")
 		}
 		last = at
-		m.section(id, &body)
-		if body.err != nil {
-			return nil, body.err
+		if m.section(id, &body); body.Err != nil {
+			return nil, body.Err
 		}
 	}
 	if m.dataCount >= 0 && m.dataCount != len(m.data) {
@@ -100,63 +102,63 @@ const order = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0c\x0a\x0b"
 
 // section reads the body of a section. Those that write may leave out are read
 // to their end: a module must not become valid by it.
-func (m *module) section(id byte, r *reader) {
+func (m *module) section(id byte, r *wasmcode.Reader) {
 	switch id {
 	default:
 		return
 	case idImport:
-		for n := r.u32(); n > 0 && r.err == nil; n-- {
-			r.bytes()
-			r.bytes()
-			if kind := r.byte(); kind != externFunc {
-				r.fail("it imports more than functions")
+		for n := r.U32(); n > 0 && r.Err == nil; n-- {
+			r.Bytes()
+			r.Bytes()
+			if kind := r.Byte(); kind != externFunc {
+				r.Fail(r.Pos, "it imports more than functions")
 			}
-			r.u32()
+			r.U32()
 		}
 	case idMemory:
-		if r.u32() == 1 {
-			if flags := r.byte(); flags > 1 {
-				r.fail("its memory is shared or of 64 bits")
+		if r.U32() == 1 {
+			if flags := r.Byte(); flags > 1 {
+				r.Fail(r.Pos, "its memory is shared or of 64 bits")
 			}
-			m.memory = uint64(r.u32()) * wasmPage
+			m.memory = uint64(r.U32()) * wasmPage
 		}
 		return
 	case idGlobal:
-		n := r.u32()
-		for i := uint32(0); i < n && r.err == nil; i++ {
+		n := r.U32()
+		for i := uint32(0); i < n && r.Err == nil; i++ {
 			m.global(r, i)
 		}
 	case idExport:
-		m.exports = int(r.u32())
-		m.exportBytes = r.b
-		for n := m.exports; n > 0 && r.err == nil; n-- {
-			if strings.HasPrefix(string(r.bytes()), Prefix) {
-				r.fail("it has exports of a reserved name")
+		m.exports = int(r.U32())
+		m.exportBytes = r.B[r.Pos:r.End]
+		for n := m.exports; n > 0 && r.Err == nil; n-- {
+			if strings.HasPrefix(string(r.Bytes()), Prefix) {
+				r.Fail(r.Pos, "it has exports of a reserved name")
 			}
-			r.byte()
-			r.u32()
+			r.Byte()
+			r.U32()
 		}
 	case idStart:
 		m.start = true
-		r.u32()
+		r.U32()
 	case idCode:
 		m.code.scan(r)
 	case idDataCount:
-		m.dataCount = int(r.u32())
+		m.dataCount = int(r.U32())
 	case idData:
-		for n := r.u32(); n > 0 && r.err == nil; n-- {
-			m.data = append(m.data, r.segment())
+		for n := r.U32(); n > 0 && r.Err == nil; n-- {
+			m.data = append(m.data, segment(r))
 		}
 	}
-	if len(r.b) > 0 {
-		r.fail("bytes are left over in section %d", id)
+	if r.More() {
+		r.Fail(r.Pos, "bytes are left over in section %d", id)
 	}
 }
 
 // global reads the i-th global. None is imported, so i is its index.
-func (m *module) global(r *reader, i uint32) {
-	typ, mutable := r.byte(), r.byte()
-	v, of := r.constant()
+func (m *module) global(r *wasmcode.Reader, i uint32) {
+	typ, mutable := r.Byte(), r.Byte()
+	v, of := constant(r)
 	if mutable == 0 {
 		return
 	}
@@ -168,66 +170,52 @@ func (m *module) global(r *reader, i uint32) {
 	m.globalIndex = append(m.globalIndex, i)
 }
 
-func (r *reader) segment() (d data) {
-	switch kind := r.u32(); kind {
+func segment(r *wasmcode.Reader) (d data) {
+	switch kind := r.U32(); kind {
 	case 0:
 	case segmentPassive:
 		d.passive = true
 	case segmentIndexed:
-		if r.u32() != 0 {
-			r.fail("it has several memories")
+		if r.U32() != 0 {
+			r.Fail(r.Pos, "it has several memories")
 		}
 	default:
-		r.fail("data segment of kind %d", kind)
+		r.Fail(r.Pos, "data segment of kind %d", kind)
 	}
 	if !d.passive {
-		v, of := r.constant()
-		d.offset, d.constant = uint32(v), of == typeI32
+		v, of := constant(r)
+		d.offset, d.constant = uint32(v), of == wasmcode.I32
 	}
-	d.bytes = r.bytes()
+	d.bytes = r.Bytes()
 	return d
 }
 
-// Types of numbers.
-const (
-	typeI32 = 0x7f
-	typeI64 = 0x7e
-	typeF32 = 0x7d
-	typeF64 = 0x7c
-)
-
 // constant reads a constant expression. of is the type of the number that it
 // is, 0 if it is anything else.
-func (r *reader) constant() (v uint64, of byte) {
-	for count := 0; r.err == nil; count++ {
-		op := r.byte()
-		switch of = 0; op {
-		case 0x41:
-			v, of = uint64(uint32(r.signed(32))), typeI32
-		case 0x42:
-			v, of = uint64(r.signed(64)), typeI64
-		case 0x43:
-			if b := r.take(4); b != nil {
-				v, of = uint64(binary.LittleEndian.Uint32(b)), typeF32
+func constant(r *wasmcode.Reader) (v uint64, of byte) {
+	for count := 0; r.Err == nil; count++ {
+		r.Next()
+		switch of = 0; r.Op {
+		case wasmcode.I32Const:
+			v, of = uint64(uint32(r.X)), wasmcode.I32
+		case wasmcode.I64Const:
+			v, of = uint64(r.X), wasmcode.I64
+		case wasmcode.F32Const:
+			if r.Err == nil {
+				v, of = uint64(binary.LittleEndian.Uint32(r.B[r.Pos-4:])), wasmcode.F32
 			}
-		case 0x44:
-			if b := r.take(8); b != nil {
-				v, of = binary.LittleEndian.Uint64(b), typeF64
+		case wasmcode.F64Const:
+			if r.Err == nil {
+				v, of = binary.LittleEndian.Uint64(r.B[r.Pos-8:]), wasmcode.F64
 			}
-		case 0x23, 0xd0, 0xd2: // global.get, ref.null, ref.func
-			r.u32()
-		case 0xfd: // v128.const
-			if r.u32() != 12 {
-				r.fail("unknown constant")
-			}
-			r.take(16)
-		case 0x0b: // end
-			r.fail("empty constant")
+		case wasmcode.GlobalGet, wasmcode.RefNull, wasmcode.RefFunc, wasmcode.V128Const:
+		case wasmcode.End:
+			r.Fail(r.At, "empty constant")
 		default:
-			r.fail("unknown constant 0x%02x", op)
+			r.Fail(r.At, "unknown constant 0x%02x", r.Op)
 		}
-		if len(r.b) > 0 && r.b[0] == 0x0b {
-			r.byte()
+		if r.More() && r.B[r.Pos] == wasmcode.End {
+			r.Byte()
 			if count > 0 {
 				of = 0
 			}
@@ -235,78 +223,4 @@ func (r *reader) constant() (v uint64, of byte) {
 		}
 	}
 	return 0, 0
-}
-
-// reader reads from the front of b and keeps the first error; after it, reads
-// return zeros.
-type reader struct {
-	b   []byte
-	err error
-}
-
-var errCut = errors.New("the module is cut short")
-
-func (r *reader) fail(format string, args ...any) {
-	if r.err == nil {
-		r.err, r.b = fmt.Errorf(format, args...), nil
-	}
-}
-
-func (r *reader) cut() {
-	if r.err == nil {
-		r.err, r.b = errCut, nil
-	}
-}
-
-func (r *reader) byte() byte {
-	if len(r.b) == 0 {
-		r.cut()
-		return 0
-	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
-}
-
-func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.b) {
-		r.cut()
-		return nil
-	}
-	b := r.b[:n:n]
-	r.b = r.b[n:]
-	return b
-}
-
-// bytes reads a vector of bytes.
-func (r *reader) bytes() []byte { return r.take(int(r.u32())) }
-
-func (r *reader) u32() uint32 {
-	v, n := binary.Uvarint(r.b[:min(len(r.b), 5)])
-	if n <= 0 || v > 1<<32-1 {
-		r.cut()
-		return 0
-	}
-	r.b = r.b[n:]
-	return uint32(v)
-}
-
-// signed reads a signed LEB128 number of at most the given bits.
-func (r *reader) signed(bits int) int64 {
-	var v int64
-	for shift := 0; shift < bits; shift += 7 {
-		c := r.byte()
-		v |= int64(c&0x7f) << shift
-		if c < 0x80 {
-			if unused := max(0, 64-shift-7); unused > 0 {
-				v = v << unused >> unused
-			}
-			if v<<(64-bits)>>(64-bits) != v {
-				break
-			}
-			return v
-		}
-	}
-	r.cut()
-	return 0
 }

@@ -1,6 +1,10 @@
 package meter
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
+)
 
 // function is what the first pass learns of a function with code.
 type function struct {
@@ -51,26 +55,26 @@ type label struct {
 // analyze reads the code of f once.
 func (m *module) analyze(f *function) {
 	d := &m.d
-	d.section = "code"
-	d.pos, d.end = f.begin, f.end
+	d.Section = "code"
+	d.Pos, d.End = f.begin, f.end
 	f.locals = len(m.types[m.funcs[f.index]].params)
-	groups := d.count()
+	groups := d.Count()
 	for range groups {
-		n := d.u32()
-		t := d.valueType()
-		if t == v128 {
+		n := d.U32()
+		t := d.ValueType()
+		if t == wasmcode.V128 {
 			n *= 2
 		}
 		if f.locals += int(n); n > maxLocals || f.locals > maxLocals {
-			d.fail(d.pos, "function %d has more than %d locals", f.index, maxLocals)
+			d.Fail(d.Pos, "function %d has more than %d locals", f.index, maxLocals)
 		}
 	}
-	f.code = d.pos
+	f.code = d.Pos
 	stack := append(m.labels[:0], label{loop: -1})
 	total, height := 0, 0
 	branch := func(l int64, cond bool) {
 		if l >= int64(len(stack)) {
-			d.fail(d.at, "malformed: a branch leaves %d blocks of %d", l+1, len(stack))
+			d.Fail(d.At, "malformed: a branch leaves %d blocks of %d", l+1, len(stack))
 			return
 		}
 		if i := stack[len(stack)-1-int(l)].loop; i >= 0 {
@@ -89,18 +93,18 @@ func (m *module) analyze(f *function) {
 			}
 		}
 	}
-	for len(stack) > 0 && d.err == nil {
-		d.next()
+	for len(stack) > 0 && d.Err == nil {
+		d.Next()
 		f.ops++
-		op := d.op
+		op := d.Op
 		total += cost(op)
-		height = max(0, height+effect(op))
+		height = max(0, height+wasmcode.Effect(op))
 		switch op {
-		case opBlock, opLoop, opIf:
+		case wasmcode.Block, wasmcode.Loop, wasmcode.If:
 			f.blocks++
 			params, results := m.blockType(d)
 			l := label{loop: -1, cost: total, height: max(0, height-params) + results}
-			if op == opLoop {
+			if op == wasmcode.Loop {
 				for i := len(stack) - 1; i >= 0; i-- {
 					if o := stack[i].loop; o >= 0 {
 						if f.loops[o].inner {
@@ -113,63 +117,63 @@ func (m *module) analyze(f *function) {
 				f.loops = append(f.loops, loop{params: params > 0})
 			}
 			stack = append(stack, l)
-		case opElse:
+		case wasmcode.Else:
 			height = stack[len(stack)-1].height // about: results for parameters
-		case opEnd:
+		case wasmcode.End:
 			top := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
 			if top.loop >= 0 {
 				f.loops[top.loop].cost = total - top.cost
 			}
 			height = top.height
-		case opBr, opBrIf:
-			branch(d.x, op == opBrIf)
-		case opBrTable:
-			for _, l := range d.targs {
+		case wasmcode.Br, wasmcode.BrIf:
+			branch(d.X, op == wasmcode.BrIf)
+		case wasmcode.BrTable:
+			for _, l := range d.Labels {
 				branch(int64(l), true)
 			}
-		case opCall:
-			if d.x >= int64(len(m.funcs)) {
-				d.fail(d.at, "malformed: calls function %d of %d", d.x, len(m.funcs))
+		case wasmcode.Call:
+			if d.X >= int64(len(m.funcs)) {
+				d.Fail(d.At, "malformed: calls function %d of %d", d.X, len(m.funcs))
 				break
 			}
 			called()
-			t := m.types[m.funcs[d.x]]
+			t := m.types[m.funcs[d.X]]
 			height = max(0, height-len(t.params)) + len(t.results)
-			if i := uint32(d.x) - m.imported; d.x >= int64(m.imported) {
+			if i := uint32(d.X) - m.imported; d.X >= int64(m.imported) {
 				f.calls = append(f.calls, i)
 			}
-		case opCallIndirect:
-			if d.x >= int64(len(m.types)) {
-				d.fail(d.at, "malformed: calls type %d of %d", d.x, len(m.types))
+		case wasmcode.CallIndirect:
+			if d.X >= int64(len(m.types)) {
+				d.Fail(d.At, "malformed: calls type %d of %d", d.X, len(m.types))
 				break
 			}
 			called()
-			t := m.types[d.x]
+			t := m.types[d.X]
 			height = max(0, height-1-len(t.params)) + len(t.results)
 			f.indirect = append(f.indirect, t.canonical)
-		case opRefFunc:
-			if d.x >= int64(len(m.funcs)) {
-				d.fail(d.at, "malformed: refers to function %d of %d", d.x, len(m.funcs))
+		case wasmcode.RefFunc:
+			if d.X >= int64(len(m.funcs)) {
+				d.Fail(d.At, "malformed: refers to function %d of %d", d.X, len(m.funcs))
 				break
 			}
-			m.taken[d.x] = true
-			if _, ok := m.refPlace[uint32(d.x)]; !ok {
-				m.refPlace[uint32(d.x)] = len(m.refs)
-				m.refs = append(m.refs, uint32(d.x))
+			m.taken[d.X] = true
+			if _, ok := m.refPlace[uint32(d.X)]; !ok {
+				m.refPlace[uint32(d.X)] = len(m.refs)
+				m.refs = append(m.refs, uint32(d.X))
 			}
-		case opGlobalGet, opGlobalSet:
-			if d.x >= int64(m.globals) {
-				d.fail(d.at, "malformed: uses global %d of %d", d.x, m.globals)
+		case wasmcode.GlobalGet, wasmcode.GlobalSet:
+			if d.X >= int64(m.globals) {
+				d.Fail(d.At, "malformed: uses global %d of %d", d.X, m.globals)
 			}
-		case opMemoryGrow, opMemoryInit, opMemoryCopy, opMemoryFill,
-			opTableInit, opTableCopy, opTableGrow, opTableFill:
+		case wasmcode.MemoryGrow, wasmcode.MemoryInit, wasmcode.MemoryCopy, wasmcode.MemoryFill,
+			wasmcode.TableInit, wasmcode.TableCopy, wasmcode.TableGrow, wasmcode.TableFill:
 			called()
 		}
 		f.height = max(f.height, height)
 	}
-	if d.err == nil && d.pos != f.end {
-		d.fail(d.pos, "malformed: function %d goes on after its end", f.index)
+	if d.Err == nil && d.Pos != f.end {
+		d.Fail(d.Pos, "malformed: function %d goes on after its end", f.index)
 	}
 	m.labels = stack[:0]
 	slices.Sort(f.calls)

@@ -4,18 +4,20 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"strconv"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
 )
 
 // Rewrite returns the module with the counting in it, and what was found out
-// about it. b is not changed. The error is a *wasmfile.Error.
+// about it. b is not changed. The error is a *wasmcode.Error.
 func Rewrite(b []byte) ([]byte, *Info, error) {
-	m := &module{b: b, d: decoder{b: b}, refPlace: map[uint32]int{}}
+	m := &module{b: b, d: wasmcode.Reader{B: b}, refPlace: map[uint32]int{}}
 	m.split()
-	if m.d.err == nil {
+	if m.d.Err == nil {
 		m.read()
 	}
-	if m.d.err != nil {
-		return nil, nil, m.d.err
+	if m.d.Err != nil {
+		return nil, nil, m.d.Err
 	}
 	info := &Info{}
 	for _, f := range m.code {
@@ -27,14 +29,14 @@ func Rewrite(b []byte) ([]byte, *Info, error) {
 	m.helpers.init(m)
 	m.bodies = make([]byte, 0, len(m.b)*9/8+1024)
 	for _, f := range m.order() {
-		if m.emit(f); m.d.err != nil {
-			return nil, nil, m.d.err
+		if m.emit(f); m.d.Err != nil {
+			return nil, nil, m.d.Err
 		}
 		info.Stack = max(info.Stack, f.need)
 	}
 	out := m.assemble()
-	if m.d.err != nil {
-		return nil, nil, m.d.err
+	if m.d.Err != nil {
+		return nil, nil, m.d.Err
 	}
 	return out, info, nil
 }
@@ -69,11 +71,11 @@ func (m *module) rewritten(id int) ([]byte, bool) {
 	rest := func(more int, b []byte) []byte {
 		n := 0
 		if there {
-			n = d.count()
+			n = d.Count()
 		}
 		out := binary.AppendUvarint(nil, uint64(n+more))
 		if there {
-			out = append(out, m.b[d.pos:d.end]...)
+			out = append(out, m.b[d.Pos:d.End]...)
 		}
 		return append(out, b...)
 	}
@@ -94,17 +96,17 @@ func (m *module) rewritten(id int) ([]byte, bool) {
 		var b []byte
 		n := 0
 		if there {
-			n = d.count()
+			n = d.Count()
 			for range n {
-				b = append(b, m.b[d.pos:d.pos+2]...)
-				d.skip(2)
+				b = append(b, m.b[d.Pos:d.Pos+2]...)
+				d.Skip(2)
 				b = m.constant(b)
 			}
 		}
-		b = append(b, i64, 1, opI64Const, 0, opEnd)
+		b = append(b, wasmcode.I64, 1, wasmcode.I64Const, 0, wasmcode.End)
 		for _, f := range m.refs {
-			b = binary.AppendUvarint(append(b, funcRef, 0, opRefFunc), uint64(m.shift(f)))
-			b = append(b, opEnd)
+			b = binary.AppendUvarint(append(b, wasmcode.FuncRef, 0, wasmcode.RefFunc), uint64(m.shift(f)))
+			b = append(b, wasmcode.End)
 		}
 		return append(binary.AppendUvarint(nil, uint64(n+1+len(m.refs))), b...), true
 	case secExport:
@@ -153,30 +155,30 @@ func (m *module) rewrittenExports(there bool) []byte {
 	n := 0
 	var out []byte
 	if there {
-		n = d.count()
+		n = d.Count()
 		for range n {
-			at := d.pos
-			name := m.vector()
+			at := d.Pos
+			name := string(d.Bytes())
 			if name == Export {
-				d.fail(at, "the export name %q is reserved", Export)
+				d.Fail(at, "the export name %q is reserved", Export)
 			}
-			kind := d.byte()
+			kind := d.Byte()
 			out = append(appendName(out, name), kind)
-			switch i := d.u32(); kind {
+			switch i := d.U32(); kind {
 			case kindFunc:
 				if int(i) >= len(m.funcs) {
-					d.fail(at, "malformed: exports function %d of %d", i, len(m.funcs))
+					d.Fail(at, "malformed: exports function %d of %d", i, len(m.funcs))
 				}
 				out = binary.AppendUvarint(out, uint64(m.shift(i)))
 			case kindGlobal:
 				if int(i) >= m.globals {
-					d.fail(at, "malformed: exports global %d of %d", i, m.globals)
+					d.Fail(at, "malformed: exports global %d of %d", i, m.globals)
 				}
 				fallthrough
 			default:
 				out = binary.AppendUvarint(out, uint64(i))
 			}
-			if d.err != nil {
+			if d.Err != nil {
 				return nil
 			}
 		}
@@ -198,30 +200,28 @@ func (m *module) rewrittenNames() []byte {
 	const moduleName, functionNames = 0, 1
 	names := make([]string, len(m.funcs))
 	out := appendName(nil, "name")
-	d := decoder{b: m.b, pos: m.names.begin, end: m.names.end}
-	for d.more() {
-		id := d.byte()
-		size := d.count()
-		if d.err != nil {
+	d := wasmcode.Reader{B: m.b, Pos: m.names.begin, End: m.names.end}
+	for d.More() {
+		id := d.Byte()
+		content := d.Bytes()
+		if d.Err != nil {
 			break
 		}
-		body := decoder{b: m.b, pos: d.pos, end: d.pos + size}
-		d.skip(size)
+		body := wasmcode.Reader{B: content, End: len(content)}
 		switch id {
 		case moduleName:
 			out = append(out, moduleName)
-			out = binary.AppendUvarint(out, uint64(size))
-			out = append(out, m.b[body.pos:body.end]...)
+			out = binary.AppendUvarint(out, uint64(len(content)))
+			out = append(out, content...)
 		case functionNames:
-			for range body.count() {
-				i := body.u32()
-				n := body.count()
-				at := body.pos
-				if body.skip(n); body.err != nil {
+			for range body.Count() {
+				i := body.U32()
+				name := body.Bytes()
+				if body.Err != nil {
 					break
 				}
 				if int(i) < len(names) {
-					names[i] = string(m.b[at : at+n])
+					names[i] = string(name)
 				}
 			}
 		}

@@ -1,5 +1,7 @@
 package meter
 
+import "github.com/wnode-project/wnode/engine/guest/wasmcode"
+
 // The unit of the count is about one instruction. What is slower by far counts
 // as more; what takes time in proportion to an operand counts by it, in the
 // helpers. A change of any of these is a new Version.
@@ -45,7 +47,7 @@ var costs = func() (t [256]uint8) {
 	for _, op := range []int{0x91, 0x95, 0x9f, 0xa3} {
 		t[op] = 4 // square root and division of floats
 	}
-	t[opCall], t[opCallIndirect], t[opBrTable] = 4, 8, 4
+	t[wasmcode.Call], t[wasmcode.CallIndirect], t[wasmcode.BrTable] = 4, 8, 4
 	return t
 }()
 
@@ -53,51 +55,8 @@ func cost(op int) int {
 	if op <= 0xff {
 		return int(costs[op])
 	}
-	if op == opTableGrow {
+	if op == wasmcode.TableGrow {
 		return grow
 	}
 	return 2
-}
-
-// effects is by how much an opcode of one byte changes the height of the operand
-// stack, where that does not depend on types.
-var effects = func() (t [256]int8) {
-	set := func(by int8, ranges ...int) {
-		for i := 0; i < len(ranges); i += 2 {
-			for op := ranges[i]; op <= ranges[i+1]; op++ {
-				t[op] = by
-			}
-		}
-	}
-	set(-2, 0x36, 0x3e, 0x1b, 0x1c, 0x26, 0x26)
-	set(-1, 0x46, 0x4f, 0x51, 0x66, 0x6a, 0x78, 0x7c, 0x8a, 0x92, 0x98, 0xa0, 0xa6,
-		0x0d, 0x0e, 0x1a, 0x1a, 0x21, 0x21, 0x24, 0x24, 0x04, 0x04)
-	set(1, 0x20, 0x20, 0x23, 0x23, 0x3f, 0x3f, 0x41, 0x44, 0xd0, 0xd0, 0xd2, 0xd2)
-	return t
-}()
-
-// effect is that of all opcodes but calls and the ends of blocks. For vectors it
-// is a lower bound of what is taken away: the height is for an estimate.
-func effect(op int) int {
-	if op <= 0xff {
-		return int(effects[op])
-	}
-	switch op {
-	case opMemoryInit, opMemoryCopy, opMemoryFill, opTableInit, opTableCopy, opTableFill:
-		return -3
-	case opTableGrow:
-		return -1
-	case opTableSize, prefixSIMD<<8 | 12:
-		return 1
-	}
-	if op>>8 == prefixMisc {
-		return 0
-	}
-	switch n := op & 0xff; {
-	case n == 11 || n >= 88 && n <= 91:
-		return -2
-	case n == 13, n == 14, n >= 35 && n <= 76, n >= 78 && n <= 81:
-		return -1
-	}
-	return 0
 }

@@ -1,10 +1,14 @@
 package meter
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
+)
 
 // block is one that is open while code is written.
 type block struct {
-	kind   int // opBlock, opLoop, opIf, or opElse; the function itself is a block
+	kind   int // wasmcode.Block, wasmcode.Loop, wasmcode.If, or wasmcode.Else; the function itself is a block
 	target int // of branches to it: blocks around the label in the new code
 	acc    int // most that can have run unpaid when a branch comes to its label
 	to     bool
@@ -65,9 +69,9 @@ type emitter struct {
 // are not part of a recursion with it.
 func (m *module) emit(f *function) {
 	e := &m.emitter
-	*e = emitter{module: m, f: f, pending: f.begin, out: m.bodies, stack: append(e.stack[:0], block{kind: opBlock}), depth: 1, set: -1}
+	*e = emitter{module: m, f: f, pending: f.begin, out: m.bodies, stack: append(e.stack[:0], block{kind: wasmcode.Block}), depth: 1, set: -1}
 	f.body.begin = len(e.out)
-	m.d.section, m.d.pos, m.d.end = "code", f.code, f.end
+	m.d.Section, m.d.Pos, m.d.End = "code", f.code, f.end
 	f.need = f.frame()
 	e.begin()
 	e.run(0)
@@ -86,9 +90,9 @@ func (e *emitter) begin() {
 	e.whole = true
 	e.flush(e.f.code)
 	e.take(entry)
-	e.out = append(e.out, opBlock)
+	e.out = append(e.out, wasmcode.Block)
 	if results == "" {
-		results = string(rune(void))
+		results = string(rune(wasmcode.Void))
 	}
 	e.out = append(e.out, results...)
 	e.depth++
@@ -98,7 +102,7 @@ func (e *emitter) begin() {
 // finish ends what begin began, and pays for what ran last.
 func (e *emitter) finish() {
 	e.before()
-	e.out = append(e.out, opEnd)
+	e.out = append(e.out, wasmcode.End)
 	e.sub(int64(e.f.tail) - int64(e.f.frame())<<32)
 	e.f.tail = 0
 }
@@ -106,17 +110,17 @@ func (e *emitter) finish() {
 // run writes instructions until only so many blocks are open.
 func (e *emitter) run(until int) {
 	d := &e.d
-	for len(e.stack) > until && d.err == nil {
-		d.next()
+	for len(e.stack) > until && d.Err == nil {
+		d.Next()
 		if !e.dead {
-			e.acc += cost(d.op)
+			e.acc += cost(d.Op)
 		}
 		wasConstant, set := e.constant, e.set
 		e.constant, e.set = false, -1
-		switch d.op {
-		case opBlock, opIf:
+		switch d.Op {
+		case wasmcode.Block, wasmcode.If:
 			e.close()
-			b := block{kind: d.op, target: e.depth, start: e.acc, dead: e.dead}
+			b := block{kind: d.Op, target: e.depth, start: e.acc, dead: e.dead}
 			if p := e.parts; p != nil {
 				b.part = p
 				if len(e.stack) == p.loop+p.blocks {
@@ -125,62 +129,62 @@ func (e *emitter) run(until int) {
 			}
 			e.stack = append(e.stack, b)
 			e.depth++
-		case opLoop:
+		case wasmcode.Loop:
 			e.close()
 			e.loop()
-		case opElse:
+		case wasmcode.Else:
 			e.close()
 			top := &e.stack[len(e.stack)-1]
-			top.kind = opElse
+			top.kind = wasmcode.Else
 			e.merge(top)
 			e.acc, e.dead = top.start, top.dead
-		case opEnd:
+		case wasmcode.End:
 			e.close()
 			e.end()
-		case opBr:
-			e.jump(d.x, set)
-		case opBrIf:
-			e.branch(d.x, false)
-		case opBrTable:
+		case wasmcode.Br:
+			e.jump(d.X, set)
+		case wasmcode.BrIf:
+			e.branch(d.X, false)
+		case wasmcode.BrTable:
 			e.branchTable()
-		case opReturn:
+		case wasmcode.Return:
 			e.leave()
 			if e.whole {
 				e.replace()
-				e.op(opBr, e.depth-2)
+				e.op(wasmcode.Br, e.depth-2)
 			}
 			e.dead = true
-		case opUnreachable:
+		case wasmcode.Unreachable:
 			e.close()
 			e.dead = true
-		case opCall:
-			e.call(uint32(d.x))
-		case opCallIndirect:
-			e.callIndirect(e.types[d.x].canonical)
-		case opRefFunc:
+		case wasmcode.Call:
+			e.call(uint32(d.X))
+		case wasmcode.CallIndirect:
+			e.callIndirect(e.types[d.X].canonical)
+		case wasmcode.RefFunc:
 			e.replace()
-			e.op(opGlobalGet, e.globals+1+e.refPlace[uint32(d.x)])
-		case opI32Const:
-			e.constant, e.length = true, d.x
-		case opLocalSet:
+			e.op(wasmcode.GlobalGet, e.globals+1+e.refPlace[uint32(d.X)])
+		case wasmcode.I32Const:
+			e.constant, e.length = true, d.X
+		case wasmcode.LocalSet:
 			if wasConstant {
-				e.set = d.x
+				e.set = d.X
 			}
-		case opMemoryCopy, opMemoryFill, opMemoryInit:
+		case wasmcode.MemoryCopy, wasmcode.MemoryFill, wasmcode.MemoryInit:
 			if wasConstant && e.length >= 0 && e.length <= inlineBulk {
 				e.acc += int(e.length) >> bulkShift
 				break
 			}
 			fallthrough
-		case opTableInit, opTableCopy, opTableFill, opTableGrow:
+		case wasmcode.TableInit, wasmcode.TableCopy, wasmcode.TableFill, wasmcode.TableGrow:
 			e.replace()
-			e.out = append(e.out, opCall)
-			e.out = binary.AppendUvarint(e.out, uint64(e.helpers.bulk(d.op, d.x, d.y)))
-		case opMemoryGrow:
+			e.out = append(e.out, wasmcode.Call)
+			e.out = binary.AppendUvarint(e.out, uint64(e.helpers.bulk(d.Op, d.X, d.Y)))
+		case wasmcode.MemoryGrow:
 			e.acc += grow
 		}
 		if e.acc > maxRun && !e.dead && len(e.stack) > 0 {
-			e.flush(d.pos)
+			e.flush(d.Pos)
 			e.charge(e.acc)
 		}
 	}
@@ -194,12 +198,12 @@ func (e *emitter) flush(to int) {
 
 // replace prepares to write something else for the instruction read last.
 func (e *emitter) replace() {
-	e.flush(e.d.at)
-	e.pending = e.d.pos
+	e.flush(e.d.At)
+	e.pending = e.d.Pos
 }
 
 // before prepares to write something in front of the instruction read last.
-func (e *emitter) before() { e.flush(e.d.at) }
+func (e *emitter) before() { e.flush(e.d.At) }
 
 func (e *emitter) op(op byte, v int) {
 	e.out = binary.AppendUvarint(append(e.out, op), uint64(v))
@@ -210,24 +214,24 @@ func (e *emitter) op(op byte, v int) {
 // that is visited first to what comes after the branch.
 func (e *emitter) charge(n int) {
 	e.sub(int64(n))
-	e.op(opGlobalGet, e.globals)
-	e.out = append(e.out, opI32WrapI64, opI32Const, 0, opI32GeS)
+	e.op(wasmcode.GlobalGet, e.globals)
+	e.out = append(e.out, wasmcode.I32WrapI64, wasmcode.I32Const, 0, wasmcode.I32GeS)
 	e.orSlow()
 	e.acc = 0
 }
 
 func (e *emitter) sub(n int64) {
 	e.charges = true
-	e.op(opGlobalGet, e.globals)
-	e.out = appendSigned(append(e.out, opI64Const), n)
-	e.out = append(e.out, opI64Sub)
-	e.op(opGlobalSet, e.globals)
+	e.op(wasmcode.GlobalGet, e.globals)
+	e.out = appendSigned(append(e.out, wasmcode.I64Const), n)
+	e.out = append(e.out, wasmcode.I64Sub)
+	e.op(wasmcode.GlobalSet, e.globals)
 }
 
 func (e *emitter) orSlow() {
-	e.out = append(e.out, opIf, void, opElse)
-	e.op(opCall, e.helpers.slow())
-	e.out = append(e.out, opEnd)
+	e.out = append(e.out, wasmcode.If, wasmcode.Void, wasmcode.Else)
+	e.op(wasmcode.Call, e.helpers.slow())
+	e.out = append(e.out, wasmcode.End)
 }
 
 // descend takes the words of stack for a call that may come back to this
@@ -246,9 +250,9 @@ func (e *emitter) descend() {
 // take takes the stack of a call, and n.
 func (e *emitter) take(n int) {
 	e.sub(int64(e.f.frame())<<32 + int64(n))
-	e.op(opGlobalGet, e.globals)
-	e.out = appendSigned(append(e.out, opI64Const), signs)
-	e.out = append(e.out, opI64And, opI64Eqz)
+	e.op(wasmcode.GlobalGet, e.globals)
+	e.out = appendSigned(append(e.out, wasmcode.I64Const), signs)
+	e.out = append(e.out, wasmcode.I64And, wasmcode.I64Eqz)
 	e.orSlow()
 }
 
@@ -259,10 +263,10 @@ func (e *emitter) close() {
 	}
 	e.open = false
 	e.before()
-	e.op(opGlobalGet, e.globals)
-	e.out = appendSigned(append(e.out, opI64Const), int64(e.f.frame())<<32)
-	e.out = append(e.out, opI64Add)
-	e.op(opGlobalSet, e.globals)
+	e.op(wasmcode.GlobalGet, e.globals)
+	e.out = appendSigned(append(e.out, wasmcode.I64Const), int64(e.f.frame())<<32)
+	e.out = append(e.out, wasmcode.I64Add)
+	e.op(wasmcode.GlobalSet, e.globals)
 }
 
 // leave is called where the function may return.
@@ -297,7 +301,7 @@ func (e *emitter) label(l int) int {
 // one that must be counted, and this one is shorter.
 func (e *emitter) jump(l, set int64) {
 	b := &e.stack[len(e.stack)-1-int(l)]
-	if e.dead || b.kind != opLoop || b.shape == plain || b.shape == copied {
+	if e.dead || b.kind != wasmcode.Loop || b.shape == plain || b.shape == copied {
 		e.branch(l, true)
 		return
 	}
@@ -329,21 +333,21 @@ func (e *emitter) branch(l int64, always bool) {
 		e.close()
 	}
 	e.replace()
-	e.op(byte(e.d.op), e.label(int(l)))
+	e.op(byte(e.d.Op), e.label(int(l)))
 	e.dead = e.dead || always
 }
 
 func (e *emitter) branchTable() {
 	e.close()
-	for _, l := range e.d.targs {
+	for _, l := range e.d.Labels {
 		if int(l) == len(e.stack)-1 {
 			e.leave()
 			break
 		}
 	}
 	e.replace()
-	e.op(opBrTable, len(e.d.targs)-1)
-	for _, l := range e.d.targs {
+	e.op(wasmcode.BrTable, len(e.d.Labels)-1)
+	for _, l := range e.d.Labels {
 		e.out = binary.AppendUvarint(e.out, uint64(e.label(int(l))))
 	}
 	e.dead = true
@@ -362,7 +366,7 @@ func (e *emitter) call(i uint32) {
 		e.f.need = max(e.f.need, e.f.frame()+to.need)
 	}
 	e.replace()
-	e.op(opCall, int(i)+1)
+	e.op(wasmcode.Call, int(i)+1)
 }
 
 func (e *emitter) callIndirect(typ uint32) {
@@ -401,7 +405,7 @@ func (e *emitter) into(group int, free bool, tail int) {
 func (e *emitter) loop() {
 	l := &e.f.loops[e.nextLoop]
 	e.nextLoop++
-	b := block{kind: opLoop, target: e.depth, start: e.acc, dead: e.dead, loop: l}
+	b := block{kind: wasmcode.Loop, target: e.depth, start: e.acc, dead: e.dead, loop: l}
 	switch {
 	case e.dead || !l.targeted:
 		b.shape = plain
@@ -414,7 +418,7 @@ func (e *emitter) loop() {
 	default:
 		b.shape = callFree
 	}
-	typ := e.b[e.d.at+1 : e.d.pos]
+	typ := e.b[e.d.At+1 : e.d.Pos]
 	if b.shape == onEdge || b.shape == callFree {
 		e.before()
 		if copies := e.copies(l); l.cost <= maxRun && e.acc > 0 && e.acc+copies*l.cost > maxRun {
@@ -422,13 +426,13 @@ func (e *emitter) loop() {
 			b.start = 0
 		}
 		e.replace()
-		e.out = append(append(e.out, opBlock), typ...)
-		e.out = append(append(e.out, opLoop), typ...)
+		e.out = append(append(e.out, wasmcode.Block), typ...)
+		e.out = append(append(e.out, wasmcode.Loop), typ...)
 		if b.shape == callFree {
-			e.out = append(e.out, opLoop, void)
+			e.out = append(e.out, wasmcode.Loop, wasmcode.Void)
 			e.depth++
 		}
-		e.out = append(e.out, opBlock, void)
+		e.out = append(e.out, wasmcode.Block, wasmcode.Void)
 		e.depth += 3
 		b.target = e.depth - 1
 		if b.shape == callFree {
@@ -443,7 +447,7 @@ func (e *emitter) loop() {
 	}
 	e.stack = append(e.stack, b)
 	if b.shape == atHead {
-		e.flush(e.d.pos)
+		e.flush(e.d.Pos)
 		e.charge(min(l.cost, maxRun))
 		e.acc = b.start
 	}
@@ -452,23 +456,23 @@ func (e *emitter) loop() {
 // dispatch looks whether one follows.
 func (e *emitter) dispatch() *dispatch {
 	d := e.d
-	d.targs = nil
+	d.Labels = nil
 	p := &dispatch{loop: len(e.stack)}
-	d.next()
-	for d.op == opBlock && d.x == -0x40 && d.err == nil {
+	d.Next()
+	for d.Op == wasmcode.Block && d.X == wasmcode.VoidBlock && d.Err == nil {
 		p.blocks++
-		d.next()
+		d.Next()
 	}
-	if p.blocks == 0 || d.op != opLocalGet {
+	if p.blocks == 0 || d.Op != wasmcode.LocalGet {
 		return nil
 	}
-	p.local = d.x
-	if d.next(); d.op != opBrTable || d.err != nil {
+	p.local = d.X
+	if d.Next(); d.Op != wasmcode.BrTable || d.Err != nil {
 		return nil
 	}
 	p.acc = make([]int, p.blocks)
-	p.places = make([]int, len(d.targs))
-	for i, l := range d.targs {
+	p.places = make([]int, len(d.Labels))
+	for i, l := range d.Labels {
 		p.places[i] = -1
 		if int(l) < p.blocks {
 			p.places[i] = p.loop + p.blocks - int(l)
@@ -488,18 +492,18 @@ func (e *emitter) copies(l *loop) int {
 
 // copy writes all copies of the body but the last.
 func (e *emitter) copy(b block) {
-	body, next := e.d.pos, e.nextLoop
+	body, next := e.d.Pos, e.nextLoop
 	e.left, e.leaves = 0, false
 	for n := e.copies(b.loop); n > 1; n-- {
 		c := b
 		c.shape = copied
 		e.stack = append(e.stack, c)
-		if e.run(len(e.stack) - 1); e.d.err != nil {
+		if e.run(len(e.stack) - 1); e.d.Err != nil {
 			return
 		}
-		e.out = append(e.out, opBlock, void)
+		e.out = append(e.out, wasmcode.Block, wasmcode.Void)
 		e.depth++
-		e.d.pos, e.pending, e.nextLoop = body, body, next
+		e.d.Pos, e.pending, e.nextLoop = body, body, next
 	}
 }
 
@@ -516,13 +520,13 @@ func (e *emitter) end() {
 	}
 	e.stack = e.stack[:len(e.stack)-1]
 	switch {
-	case top.kind == opLoop && top.shape >= onEdge:
+	case top.kind == wasmcode.Loop && top.shape >= onEdge:
 		e.endLoop(top)
 		return
-	case top.kind == opLoop:
+	case top.kind == wasmcode.Loop:
 		// Branches went to its head: only this path goes on.
 	default:
-		if top.kind == opIf && !top.dead { // without else
+		if top.kind == wasmcode.If && !top.dead { // without else
 			top.acc, top.to = max(top.acc, top.start), true
 		}
 		e.merge(&top)
@@ -555,14 +559,14 @@ func (e *emitter) end() {
 func (e *emitter) endLoop(top block) {
 	e.replace()
 	if top.shape == onEdge {
-		e.op(opBr, 2)
+		e.op(wasmcode.Br, 2)
 	} else {
-		e.op(opBr, 3)
+		e.op(wasmcode.Br, 3)
 		if !e.dead {
 			e.left, e.leaves = max(e.left, e.acc), true
 		}
 	}
-	e.out = append(e.out, opEnd)
+	e.out = append(e.out, wasmcode.End)
 	e.depth--
 	pay := 1
 	if top.to {
@@ -576,19 +580,19 @@ func (e *emitter) endLoop(top block) {
 		if pay > 0 {
 			e.charge(pay)
 		}
-		e.op(opBr, 0)
-		e.out = append(e.out, opEnd, opEnd)
+		e.op(wasmcode.Br, 0)
+		e.out = append(e.out, wasmcode.End, wasmcode.End)
 		e.depth -= 2
 		e.acc, e.dead = left, dead
 	case callFree:
 		e.sub(int64(pay))
-		e.op(opGlobalGet, e.globals)
-		e.out = append(e.out, opI32WrapI64, opI32Const, 0, opI32GeS)
-		e.op(opBrIf, 0)
-		e.out = append(e.out, opEnd)
-		e.op(opCall, e.helpers.slow())
-		e.op(opBr, 0)
-		e.out = append(e.out, opEnd, opEnd)
+		e.op(wasmcode.GlobalGet, e.globals)
+		e.out = append(e.out, wasmcode.I32WrapI64, wasmcode.I32Const, 0, wasmcode.I32GeS)
+		e.op(wasmcode.BrIf, 0)
+		e.out = append(e.out, wasmcode.End)
+		e.op(wasmcode.Call, e.helpers.slow())
+		e.op(wasmcode.Br, 0)
+		e.out = append(e.out, wasmcode.End, wasmcode.End)
 		e.depth -= 3
 		e.acc, e.dead = e.left, !e.leaves
 	}

@@ -1,6 +1,10 @@
 package meter
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
+)
 
 // The types that the rewritten module has besides its own.
 const (
@@ -47,7 +51,7 @@ func (h *helpers) init(m *module) {
 	h.m = m
 	h.byKey = map[helperKey]uint32{}
 	var a asm
-	a.ops(opGlobalGet).u(m.globals).ops(opCall).u(int(m.imported)).ops(opGlobalSet).u(m.globals)
+	a.ops(wasmcode.GlobalGet).u(m.globals).ops(wasmcode.Call).u(int(m.imported)).ops(wasmcode.GlobalSet).u(m.globals)
 	h.add("reductions", typeVoid, a.body(0))
 }
 
@@ -78,23 +82,23 @@ func (h *helpers) bulk(op int, x, y int64) uint32 {
 	}
 	var i uint32
 	switch op {
-	case opMemoryFill:
+	case wasmcode.MemoryFill:
 		i = h.add("memory.fill", typeBulk, h.memory(op, x, y, 0))
-	case opMemoryCopy:
+	case wasmcode.MemoryCopy:
 		i = h.add("memory.copy", typeBulk, h.memory(op, x, y, 0))
-	case opMemoryInit:
+	case wasmcode.MemoryInit:
 		n := 0
 		if x < int64(len(h.m.segments)) {
 			n = h.m.segments[x]
 		}
 		i = h.add("memory.init", typeBulk, h.memory(op, x, y, n))
-	case opTableInit:
+	case wasmcode.TableInit:
 		i = h.add("table.init", typeBulk, h.table(op, 2, x, y))
-	case opTableCopy:
+	case wasmcode.TableCopy:
 		i = h.add("table.copy", typeBulk, h.table(op, 2, x, y))
-	case opTableFill:
+	case wasmcode.TableFill:
 		i = h.add("table.fill", typeFillFunc+h.externTable(x), h.table(op, 2, x))
-	case opTableGrow:
+	case wasmcode.TableGrow:
 		i = h.add("table.grow", typeGrowFunc+h.externTable(x), h.table(op, 1, x))
 	}
 	h.byKey[key] = i
@@ -103,7 +107,7 @@ func (h *helpers) bulk(op int, x, y int64) uint32 {
 
 // externTable is 1 for a table of external references.
 func (h *helpers) externTable(x int64) int {
-	if x < int64(len(h.m.tables)) && h.m.tables[x].elements == extern {
+	if x < int64(len(h.m.tables)) && h.m.tables[x].elements == wasmcode.ExternRef {
 		return 1
 	}
 	return 0
@@ -114,16 +118,16 @@ func (h *helpers) externTable(x int64) int {
 // the operation need not be cut.
 func (h *helpers) table(op, n int, imm ...int64) []byte {
 	var a asm
-	if op == opTableGrow && imm[0] < int64(len(h.m.tables)) {
+	if op == wasmcode.TableGrow && imm[0] < int64(len(h.m.tables)) {
 		if most := h.m.tables[imm[0]].most; most >= 0 {
 			// wazero allocates for each call, also for one that fails.
-			a.op(opTableSize, imm[0]).ops(opI64ExtendU).get(n).ops(opI64ExtendU, opI64Add).i64(most)
-			a.ops(opI64GtU, opIf, void, opI32Const, 0x7f, opReturn, opEnd)
+			a.op(wasmcode.TableSize, imm[0]).ops(wasmcode.I64ExtendU).get(n).ops(wasmcode.I64ExtendU, wasmcode.I64Add).i64(most)
+			a.ops(wasmcode.I64GtU, wasmcode.If, wasmcode.Void, wasmcode.I32Const, 0x7f, wasmcode.Return, wasmcode.End)
 		}
 	}
 	// More than there can be fails anyway.
 	const most = 1 << 20
-	a.i32(most).get(n).get(n).i32(most).ops(opI32GtU, opSelect)
+	a.i32(most).get(n).get(n).i32(most).ops(wasmcode.I32GtU, wasmcode.Select)
 	h.charge(&a)
 	for p := range 3 {
 		if p < 2 || n == 2 {
@@ -137,13 +141,11 @@ func (h *helpers) table(op, n int, imm ...int64) []byte {
 // charge counts the i32 on the stack.
 func (h *helpers) charge(a *asm) {
 	g := h.m.globals
-	a.ops(opI64ExtendU, opI64Const, 0x7f, opI64Mul) // times -1
-	a.ops(opGlobalGet).u(g).ops(opI64Add, opGlobalSet).u(g)
-	a.ops(opGlobalGet).u(g).ops(opI32WrapI64, opI32Const, 0, opI32GeS)
-	a.ops(opIf, void, opElse, opCall).u(h.slow()).ops(opEnd)
+	a.ops(wasmcode.I64ExtendU, wasmcode.I64Const, 0x7f, wasmcode.I64Mul) // times -1
+	a.ops(wasmcode.GlobalGet).u(g).ops(wasmcode.I64Add, wasmcode.GlobalSet).u(g)
+	a.ops(wasmcode.GlobalGet).u(g).ops(wasmcode.I32WrapI64, wasmcode.I32Const, 0, wasmcode.I32GeS)
+	a.ops(wasmcode.If, wasmcode.Void, wasmcode.Else, wasmcode.Call).u(h.slow()).ops(wasmcode.End)
 }
-
-const void = 0x40
 
 // memory does an operation on memory with parameters to, from or value, and n.
 // Long ones are cut into pieces of maxBulk bytes, each counted before it
@@ -157,65 +159,65 @@ func (h *helpers) memory(op int, x, y int64, size int) []byte {
 		a.get(to).get(from).get(length).op(op, x, y)
 	}
 	fits := func(at int, pages bool) { // traps by the operation itself, if not
-		a.get(at).ops(opI64ExtendU).get(n).ops(opI64ExtendU, opI64Add)
+		a.get(at).ops(wasmcode.I64ExtendU).get(n).ops(wasmcode.I64ExtendU, wasmcode.I64Add)
 		if pages {
-			a.ops(opMemorySize, 0, opI64ExtendU, opI64Const, 16, opI64Shl)
+			a.ops(wasmcode.MemorySize, 0, wasmcode.I64ExtendU, wasmcode.I64Const, 16, wasmcode.I64Shl)
 		} else {
 			a.i64(int64(size))
 		}
-		a.ops(opI64GtU, opIf, void)
+		a.ops(wasmcode.I64GtU, wasmcode.If, wasmcode.Void)
 		do(n)
-		a.ops(opEnd)
+		a.ops(wasmcode.End)
 	}
 	count := func(length int) {
-		a.get(length).i32(bulkShift).ops(opI32ShrU)
+		a.get(length).i32(bulkShift).ops(wasmcode.I32ShrU)
 		h.charge(&a)
 	}
 
-	a.ops(opBlock, void)
-	a.get(n).i32(maxBulk).ops(opI32GtU, opBrIf, 0)
+	a.ops(wasmcode.Block, wasmcode.Void)
+	a.get(n).i32(maxBulk).ops(wasmcode.I32GtU, wasmcode.BrIf, 0)
 	count(n)
 	do(n)
-	a.ops(opReturn, opEnd)
+	a.ops(wasmcode.Return, wasmcode.End)
 
 	fits(to, true)
 	switch op {
-	case opMemoryCopy:
+	case wasmcode.MemoryCopy:
 		fits(from, true)
-	case opMemoryInit:
+	case wasmcode.MemoryInit:
 		fits(from, false)
 	}
 	next := func() { // piece = min(n, maxBulk), counted
-		a.i32(maxBulk).get(n).get(n).i32(maxBulk).ops(opI32GtU, opSelect).ops(opLocalTee, piece)
-		a.i32(bulkShift).ops(opI32ShrU)
+		a.i32(maxBulk).get(n).get(n).i32(maxBulk).ops(wasmcode.I32GtU, wasmcode.Select).ops(wasmcode.LocalTee, piece)
+		a.i32(bulkShift).ops(wasmcode.I32ShrU)
 		h.charge(&a)
 	}
-	again := func() { a.get(n).ops(opBrIf, 0, opEnd) }
+	again := func() { a.get(n).ops(wasmcode.BrIf, 0, wasmcode.End) }
 	forward := func() {
-		a.ops(opLoop, void)
+		a.ops(wasmcode.Loop, wasmcode.Void)
 		next()
 		do(piece)
-		a.get(to).get(piece).ops(opI32Add, opLocalSet, to)
-		if op != opMemoryFill {
-			a.get(from).get(piece).ops(opI32Add, opLocalSet, from)
+		a.get(to).get(piece).ops(wasmcode.I32Add, wasmcode.LocalSet, to)
+		if op != wasmcode.MemoryFill {
+			a.get(from).get(piece).ops(wasmcode.I32Add, wasmcode.LocalSet, from)
 		}
-		a.get(n).get(piece).ops(opI32Sub, opLocalSet, n)
+		a.get(n).get(piece).ops(wasmcode.I32Sub, wasmcode.LocalSet, n)
 		again()
 	}
-	if op != opMemoryCopy {
+	if op != wasmcode.MemoryCopy {
 		forward()
 		return a.body(1)
 	}
 	// Ranges may overlap: begin where the source is not yet written over.
-	a.get(to).get(from).ops(opI32LeU, opIf, void)
+	a.get(to).get(from).ops(wasmcode.I32LeU, wasmcode.If, wasmcode.Void)
 	forward()
-	a.ops(opElse)
-	a.ops(opLoop, void)
+	a.ops(wasmcode.Else)
+	a.ops(wasmcode.Loop, wasmcode.Void)
 	next()
-	a.get(n).get(piece).ops(opI32Sub, opLocalSet, n)
-	a.get(to).get(n).ops(opI32Add).get(from).get(n).ops(opI32Add).get(piece).op(op, x, y)
+	a.get(n).get(piece).ops(wasmcode.I32Sub, wasmcode.LocalSet, n)
+	a.get(to).get(n).ops(wasmcode.I32Add).get(from).get(n).ops(wasmcode.I32Add).get(piece).op(op, x, y)
 	again()
-	a.ops(opEnd)
+	a.ops(wasmcode.End)
 	return a.body(1)
 }
 
@@ -235,7 +237,7 @@ func (a *asm) op(op int, imm ...int64) *asm {
 	}
 	a.u(op)
 	switch op {
-	case opMemoryFill & 0xff, opTableFill & 0xff, opTableGrow & 0xff:
+	case wasmcode.MemoryFill & 0xff, wasmcode.TableFill & 0xff, wasmcode.TableGrow & 0xff:
 		imm = imm[:1]
 	}
 	for _, i := range imm {
@@ -249,15 +251,15 @@ func (a *asm) u(v int) *asm {
 	return a
 }
 
-func (a *asm) get(local int) *asm { return a.ops(opLocalGet, byte(local)) }
+func (a *asm) get(local int) *asm { return a.ops(wasmcode.LocalGet, byte(local)) }
 
 func (a *asm) i32(v int32) *asm {
-	a.b = appendSigned(append(a.b, opI32Const), int64(v))
+	a.b = appendSigned(append(a.b, wasmcode.I32Const), int64(v))
 	return a
 }
 
 func (a *asm) i64(v int64) *asm {
-	a.b = appendSigned(append(a.b, opI64Const), v)
+	a.b = appendSigned(append(a.b, wasmcode.I64Const), v)
 	return a
 }
 
@@ -265,9 +267,9 @@ func (a *asm) i64(v int64) *asm {
 func (a *asm) body(locals int) []byte {
 	head := []byte{0}
 	if locals > 0 {
-		head = []byte{1, byte(locals), i32}
+		head = []byte{1, byte(locals), wasmcode.I32}
 	}
-	return append(append(head, a.b...), opEnd)
+	return append(append(head, a.b...), wasmcode.End)
 }
 
 // appendSigned appends a signed LEB128 number.

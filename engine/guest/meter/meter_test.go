@@ -313,11 +313,20 @@ func FuzzRewrite(f *testing.F) {
 		if !bytes.Equal(b, before) {
 			t.Fatal("the input was changed")
 		}
+		if !Sane(b) {
+			return
+		}
 		if code, e := rt.CompileModule(ctx, b); e == nil {
 			code.Close(ctx)
 			if err != nil {
-				if strings.Contains(err.Error(), "reserved") || strings.Contains(err.Error(), "not supported") {
-					return
+				for _, known := range []string{
+					"reserved",
+					"not supported",
+					"no number of 3", // wazero does not look at the highest bit of five bytes
+				} {
+					if strings.Contains(err.Error(), known) {
+						return
+					}
 				}
 				t.Fatalf("refused: %v", err)
 			}
@@ -333,11 +342,11 @@ func FuzzRewrite(f *testing.F) {
 // BenchmarkRewrite is the pass over the largest module of wazero's tests.
 func BenchmarkRewrite(b *testing.B) {
 	var most []byte
-	for _, wasm := range corpus(b) {
+	Corpus(b, func(_ string, wasm []byte) {
 		if len(wasm) > len(most) {
 			most = wasm
 		}
-	}
+	})
 	b.SetBytes(int64(len(most)))
 	for b.Loop() {
 		if _, _, err := meter.Rewrite(most); err != nil {

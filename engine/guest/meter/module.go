@@ -2,6 +2,8 @@ package meter
 
 import (
 	"encoding/binary"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
 )
 
 // Section numbers, and the order in which sections are written.
@@ -28,16 +30,8 @@ var sectionOrder = [...]int{secType, secImport, secFunction, secTable, secMemory
 var sectionNames = [sections]string{"custom", "type", "import", "function", "table", "memory", "global",
 	"export", "start", "element", "code", "data", "data count"}
 
-// Value types and kinds of imports and exports, as they are encoded.
+// Kinds of imports and exports, as they are encoded.
 const (
-	i32     = 0x7f
-	i64     = 0x7e
-	f32     = 0x7d
-	f64     = 0x7c
-	v128    = 0x7b
-	funcRef = 0x70
-	extern  = 0x6f
-
 	kindFunc   = 0
 	kindTable  = 1
 	kindMemory = 2
@@ -63,7 +57,7 @@ type span struct{ begin, end int }
 // module is what the pass knows of the module that it rewrites.
 type module struct {
 	b        []byte
-	d        decoder
+	d        wasmcode.Reader
 	sections [sections]span
 	names    span // content of the name section
 
@@ -94,49 +88,48 @@ type module struct {
 // section prepares to read a section; it reports whether there is one.
 func (m *module) section(id int) bool {
 	s := m.sections[id]
-	m.d.section, m.d.pos, m.d.end = sectionNames[id], s.begin, s.end
-	return m.d.err == nil && s.begin < s.end
+	m.d.Section, m.d.Pos, m.d.End = sectionNames[id], s.begin, s.end
+	return m.d.Err == nil && s.begin < s.end
 }
 
 // split finds the sections.
 func (m *module) split() {
 	d := &m.d
-	d.pos, d.end = 8, len(m.b)
+	d.Pos, d.End = 8, len(m.b)
 	if len(m.b) < 8 {
-		d.fail(0, "malformed: no WebAssembly module")
+		d.Fail(0, "malformed: no WebAssembly module")
 		return
 	}
-	for d.more() {
-		at := d.pos
-		id := d.byte()
-		size := int(d.u32())
-		if d.err != nil {
+	for d.More() {
+		at := d.Pos
+		id := d.Byte()
+		size := int(d.U32())
+		if d.Err != nil {
 			return
 		}
-		if size > d.end-d.pos {
-			d.fail(at, "truncated: the file ends at %d bytes, the section at %d", len(m.b), d.pos+size)
+		if size > d.End-d.Pos {
+			d.Fail(at, "truncated: the file ends at %d bytes, the section at %d", len(m.b), d.Pos+size)
 			return
 		}
-		begin := d.pos
-		d.pos += size
+		begin := d.Pos
+		d.Pos += size
 		switch {
 		case id == secCustom:
-			m.custom(span{begin, d.pos})
+			m.custom(span{begin, d.Pos})
 		case id >= sections:
-			d.fail(at, "section %d is of a proposal that is not supported", id)
+			d.Fail(at, "section %d is of a proposal that is not supported", id)
 		case m.sections[id].end != 0:
-			d.fail(at, "malformed: the %s section is there twice", sectionNames[id])
+			d.Fail(at, "malformed: the %s section is there twice", sectionNames[id])
 		default:
-			m.sections[id] = span{begin, d.pos}
+			m.sections[id] = span{begin, d.Pos}
 		}
 	}
 }
 
 func (m *module) custom(s span) {
-	d := decoder{b: m.b, pos: s.begin, end: s.end}
-	n := d.count()
-	if d.err == nil && string(d.b[d.pos:d.pos+n]) == "name" {
-		m.names = span{d.pos + n, s.end}
+	d := wasmcode.Reader{B: m.b, Pos: s.begin, End: s.end}
+	if name := d.Bytes(); string(name) == "name" {
+		m.names = span{d.Pos, s.end}
 	}
 }
 
@@ -145,9 +138,9 @@ func (m *module) read() {
 	d := &m.d
 	if m.section(secType) {
 		known := map[funcType]uint32{}
-		for range d.count() {
-			if form := d.byte(); form != 0x60 && d.err == nil {
-				d.fail(d.pos-1, "malformed: 0x%02x begins no type", form)
+		for range d.Count() {
+			if form := d.Byte(); form != 0x60 && d.Err == nil {
+				d.Fail(d.Pos-1, "malformed: 0x%02x begins no type", form)
 			}
 			t := funcType{params: m.valueTypes(), results: m.valueTypes()}
 			c, ok := known[t]
@@ -157,7 +150,7 @@ func (m *module) read() {
 			}
 			t.canonical = c
 			m.types = append(m.types, t)
-			if d.err != nil {
+			if d.Err != nil {
 				return
 			}
 		}
@@ -167,22 +160,22 @@ func (m *module) read() {
 	}
 	m.imported = uint32(len(m.funcs))
 	if m.section(secFunction) {
-		for range d.count() {
+		for range d.Count() {
 			m.function()
 		}
 	}
 	if m.section(secTable) {
-		for range d.count() {
+		for range d.Count() {
 			m.table()
 		}
 	}
 	m.taken = make([]bool, len(m.funcs))
 	if m.section(secGlobal) {
-		n := d.count()
+		n := d.Count()
 		m.globals += n
 		for range n {
-			d.valueType()
-			d.skip(1)
+			d.ValueType()
+			d.Skip(1)
 			m.constant(nil)
 		}
 	}
@@ -190,62 +183,52 @@ func (m *module) read() {
 		m.elements(nil)
 	}
 	if m.section(secData) {
-		for range d.count() {
+		for range d.Count() {
 			m.readSegment()
 		}
 	}
 	m.readCode()
 }
 
-func (m *module) vector() string {
-	n := m.d.count()
-	at := m.d.pos
-	m.d.skip(n)
-	if m.d.err != nil {
-		return ""
-	}
-	return string(m.b[at : at+n])
-}
-
 func (m *module) valueTypes() string {
-	n := m.d.count()
-	at := m.d.pos
+	n := m.d.Count()
+	at := m.d.Pos
 	for range n {
-		m.d.valueType()
+		m.d.ValueType()
 	}
-	if m.d.err != nil {
+	if m.d.Err != nil {
 		return ""
 	}
 	return string(m.b[at : at+n])
 }
 
 func (m *module) table() {
-	at := m.d.pos
-	t := m.d.valueType()
-	if t != funcRef && t != extern && m.d.err == nil {
-		m.d.fail(at, "malformed: a table of 0x%02x", t)
+	at := m.d.Pos
+	t := m.d.ValueType()
+	if t != wasmcode.FuncRef && t != wasmcode.ExternRef && m.d.Err == nil {
+		m.d.Fail(at, "malformed: a table of 0x%02x", t)
 	}
 	m.tables = append(m.tables, table{elements: t, most: m.limits()})
 }
 
 func (m *module) function() {
-	at := m.d.pos
-	t := m.d.u32()
-	if m.d.err == nil && int(t) >= len(m.types) {
-		m.d.fail(at, "malformed: type %d of %d", t, len(m.types))
+	at := m.d.Pos
+	t := m.d.U32()
+	if m.d.Err == nil && int(t) >= len(m.types) {
+		m.d.Fail(at, "malformed: type %d of %d", t, len(m.types))
 	}
 	m.funcs = append(m.funcs, t)
 }
 
 func (m *module) readImports() {
 	d := &m.d
-	for range d.count() {
-		at := d.pos
-		if m.vector() == Module {
-			d.fail(at, "the module name %q is reserved", Module)
+	for range d.Count() {
+		at := d.Pos
+		if string(d.Bytes()) == Module {
+			d.Fail(at, "the module name %q is reserved", Module)
 		}
-		m.vector()
-		switch kind := d.byte(); kind {
+		d.Bytes()
+		switch kind := d.Byte(); kind {
 		case kindFunc:
 			m.function()
 		case kindTable:
@@ -253,13 +236,13 @@ func (m *module) readImports() {
 		case kindMemory:
 			m.limits()
 		case kindGlobal:
-			d.valueType()
-			d.skip(1)
+			d.ValueType()
+			d.Skip(1)
 			m.globals++
 		default:
-			d.fail(at, "an import has the unknown kind %d", kind)
+			d.Fail(at, "an import has the unknown kind %d", kind)
 		}
-		if d.err != nil {
+		if d.Err != nil {
 			return
 		}
 	}
@@ -267,31 +250,31 @@ func (m *module) readImports() {
 
 // limits passes over limits and returns the maximum, -1 if there is none.
 func (m *module) limits() int64 {
-	flags := m.d.byte()
-	if flags > 1 && m.d.err == nil {
-		m.d.fail(m.d.pos-1, "limits with flags 0x%02x are of a proposal that is not supported", flags)
+	flags := m.d.Byte()
+	if flags > 1 && m.d.Err == nil {
+		m.d.Fail(m.d.Pos-1, "limits with flags 0x%02x are of a proposal that is not supported", flags)
 	}
-	m.d.u32()
+	m.d.U32()
 	if flags&1 != 0 {
-		return int64(m.d.u32())
+		return int64(m.d.U32())
 	}
 	return -1
 }
 
 func (m *module) readSegment() {
 	d := &m.d
-	switch at, mode := d.pos, d.u32(); mode {
+	switch at, mode := d.Pos, d.U32(); mode {
 	case 0:
 		m.constant(nil)
 	case 1:
 	case 2:
-		d.u32()
+		d.U32()
 		m.constant(nil)
 	default:
-		d.fail(at, "malformed: a data segment of kind %d", mode)
+		d.Fail(at, "malformed: a data segment of kind %d", mode)
 	}
-	n := d.count()
-	d.skip(n)
+	n := d.Count()
+	d.Skip(n)
 	m.segments = append(m.segments, n)
 }
 
@@ -300,12 +283,12 @@ func (m *module) readCode() {
 	defined := len(m.funcs) - int(m.imported)
 	n := 0
 	if m.section(secCode) {
-		n = d.count()
+		n = d.Count()
 	}
-	if d.err == nil && n != defined {
-		d.fail(d.pos, "malformed: %d functions are declared, %d have code", defined, n)
+	if d.Err == nil && n != defined {
+		d.Fail(d.Pos, "malformed: %d functions are declared, %d have code", defined, n)
 	}
-	if d.err != nil {
+	if d.Err != nil {
 		return
 	}
 	all := make([]function, n)
@@ -315,17 +298,17 @@ func (m *module) readCode() {
 		m.code[i] = f
 		f.index = m.imported + uint32(i)
 		f.typ = m.types[m.funcs[f.index]].canonical
-		size := d.count()
-		f.begin, f.end = d.pos, d.pos+size
-		if d.skip(size); d.err != nil {
+		size := d.Count()
+		f.begin, f.end = d.Pos, d.Pos+size
+		if d.Skip(size); d.Err != nil {
 			return
 		}
 	}
-	if d.more() {
-		d.fail(d.pos, "malformed: %d bytes are left over", d.end-d.pos)
+	if d.More() {
+		d.Fail(d.Pos, "malformed: %d bytes are left over", d.End-d.Pos)
 	}
 	for _, f := range m.code {
-		if m.analyze(f); d.err != nil {
+		if m.analyze(f); d.Err != nil {
 			return
 		}
 	}
@@ -339,17 +322,17 @@ func (m *module) readCode() {
 
 // blockType returns how many parameters and results the block has whose type
 // was read last.
-func (m *module) blockType(d *decoder) (params, results int) {
+func (m *module) blockType(d *wasmcode.Reader) (params, results int) {
 	switch {
-	case d.x == -0x40:
+	case d.X == wasmcode.VoidBlock:
 		return 0, 0
-	case d.x < 0:
+	case d.X < 0:
 		return 0, 1
-	case d.x >= int64(len(m.types)):
-		d.fail(d.at, "malformed: a block has type %d of %d", d.x, len(m.types))
+	case d.X >= int64(len(m.types)):
+		d.Fail(d.At, "malformed: a block has type %d of %d", d.X, len(m.types))
 		return 0, 0
 	}
-	t := m.types[d.x]
+	t := m.types[d.X]
 	return len(t.params), len(t.results)
 }
 
@@ -364,13 +347,13 @@ func (m *module) shift(i uint32) uint32 {
 
 // functionIndex reads the number of a function whose address is then taken.
 func (m *module) functionIndex() uint32 {
-	at := m.d.pos
-	i := m.d.u32()
-	if m.d.err != nil {
+	at := m.d.Pos
+	i := m.d.U32()
+	if m.d.Err != nil {
 		return 0
 	}
 	if int(i) >= len(m.funcs) {
-		m.d.fail(at, "malformed: refers to function %d of %d", i, len(m.funcs))
+		m.d.Fail(at, "malformed: refers to function %d of %d", i, len(m.funcs))
 		return 0
 	}
 	m.taken[i] = true
@@ -382,26 +365,26 @@ func (m *module) functionIndex() uint32 {
 func (m *module) constant(out []byte) []byte {
 	d := &m.d
 	for {
-		d.next()
-		if d.err != nil {
+		d.Next()
+		if d.Err != nil {
 			return out
 		}
-		if d.op == opRefFunc {
-			if d.x >= int64(len(m.funcs)) {
-				d.fail(d.at, "malformed: refers to function %d of %d", d.x, len(m.funcs))
+		if d.Op == wasmcode.RefFunc {
+			if d.X >= int64(len(m.funcs)) {
+				d.Fail(d.At, "malformed: refers to function %d of %d", d.X, len(m.funcs))
 				return out
 			}
-			m.taken[d.x] = true
-			out = binary.AppendUvarint(append(out, opRefFunc), uint64(m.shift(uint32(d.x))))
+			m.taken[d.X] = true
+			out = binary.AppendUvarint(append(out, wasmcode.RefFunc), uint64(m.shift(uint32(d.X))))
 			continue
 		}
-		out = append(out, m.b[d.at:d.pos]...)
-		switch d.op {
-		case opEnd:
+		out = append(out, m.b[d.At:d.Pos]...)
+		switch d.Op {
+		case wasmcode.End:
 			return out
-		case opGlobalGet:
-			if d.x >= int64(m.globals) {
-				d.fail(d.at, "malformed: uses global %d of %d", d.x, m.globals)
+		case wasmcode.GlobalGet:
+			if d.X >= int64(m.globals) {
+				d.Fail(d.At, "malformed: uses global %d of %d", d.X, m.globals)
 			}
 		}
 	}
@@ -412,39 +395,39 @@ func (m *module) constant(out []byte) []byte {
 // Source: WebAssembly core specification 2.0, 5.5.12.
 func (m *module) elements(out []byte) []byte {
 	d := &m.d
-	n := d.count()
+	n := d.Count()
 	out = binary.AppendUvarint(out, uint64(n))
 	for range n {
-		if d.err != nil {
+		if d.Err != nil {
 			return out
 		}
-		at := d.pos
-		kind := d.u32()
+		at := d.Pos
+		kind := d.U32()
 		if kind > 7 {
-			d.fail(at, "malformed: an element segment of kind %d", kind)
+			d.Fail(at, "malformed: an element segment of kind %d", kind)
 			return out
 		}
 		passive, explicit, exprs := kind&1 != 0, kind&2 != 0, kind&4 != 0
 		out = binary.AppendUvarint(out, uint64(kind))
 		if !passive {
 			if explicit {
-				out = binary.AppendUvarint(out, uint64(d.u32()))
+				out = binary.AppendUvarint(out, uint64(d.U32()))
 			}
 			out = m.constant(out)
 		}
 		if passive || explicit {
-			t := d.byte() // the kind of functions, 0, or a type
+			t := d.Byte() // the kind of functions, 0, or a type
 			if exprs {
-				d.checkType(t)
-			} else if t != 0 && d.err == nil {
-				d.fail(d.pos-1, "malformed: elements of kind 0x%02x", t)
+				d.CheckType(t)
+			} else if t != 0 && d.Err == nil {
+				d.Fail(d.Pos-1, "malformed: elements of kind 0x%02x", t)
 			}
 			out = append(out, t)
 		}
-		items := d.count()
+		items := d.Count()
 		out = binary.AppendUvarint(out, uint64(items))
 		for range items {
-			if d.err != nil {
+			if d.Err != nil {
 				return out
 			}
 			if exprs {

@@ -10,6 +10,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	. "github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 )
@@ -19,29 +20,29 @@ import (
 // or not, in each tier.
 func TestPrograms(t *testing.T) {
 	ran := 0
-	for name, b := range corpus(t) {
+	Corpus(t, func(name string, b []byte) {
 		if strings.Contains(name, "spectest") {
-			continue // TestSpec
+			return // TestSpec
 		}
 		if testing.Short() && len(b)%8 != 0 {
-			continue
+			return
 		}
 		m, err := wasmfile.Parse(b)
 		if err != nil {
-			continue
+			return
 		}
 		counted, _, err := meter.Rewrite(b)
 		if err != nil {
 			if !strings.Contains(err.Error(), "not supported") {
 				t.Errorf("%s: %v", name, err)
 			}
-			continue
+			return
 		}
 		// With a limit of fuel: what does not end by itself is left out.
 		const fuel = 50_000_000
 		want, ok := runProgram(t, newHost(t, wazero.NewRuntimeConfigCompiler(), budget{slice: 200_000, stack: 1 << 19, fuel: fuel}), m, counted)
 		if !ok {
-			continue
+			return
 		}
 		ran++
 		for _, tier := range tiers[1:] {
@@ -52,7 +53,7 @@ func TestPrograms(t *testing.T) {
 		if got, _ := runProgram(t, newHost(t, wazero.NewRuntimeConfigCompiler(), budget{}), m, b); got != want {
 			t.Errorf("%s: uncounted: %.300q\ncounted: %.300q", name, got, want)
 		}
-	}
+	})
 	if ran < 30 && !testing.Short() {
 		t.Errorf("only %d programs ran", ran)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	. "github.com/wnode-project/wnode/engine/guest/guesttest"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
@@ -175,7 +176,7 @@ func values(raw json.RawMessage) []uint64 {
 // one that counts, by compiler and interpreter: all see the same results and
 // traps, and those that count count the same.
 func TestSpec(t *testing.T) {
-	root := filepath.Join(wazeroDir(t), "internal", "integration_test", "spectest")
+	root := filepath.Join(WazeroDir(t), "internal", "integration_test", "spectest")
 	spectest, err := os.ReadFile(filepath.Join(root, "testdata", "spectest.wasm"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,7 @@
 package wasmfile
 
+import "github.com/wnode-project/wnode/engine/guest/wasmcode"
+
 // Body is what the code of a function looks like to a compiler.
 type Body struct {
 	Index  int // among all functions, the imported ones first
@@ -23,32 +25,30 @@ type Body struct {
 // Bodies reads the code of a module and calls f for each function, until it
 // returns an error, which Bodies then returns. It takes about 3 ns a byte,
 // allocates next to nothing, and does not validate: it only knows where each
-// instruction ends. An instruction that is not of WebAssembly 2.0, or of the
-// proposals that [Parse] names, is an [*Error].
+// instruction ends. An instruction that is not of WebAssembly 2.0 is an
+// [*Error]; package wasmcode says what else is.
 func (m *Module) Bodies(b []byte, f func(Body) error) error {
 	if m.code == 0 {
 		return nil
 	}
-	p := parser{reader: reader{b: b, pos: m.code, end: len(b), section: "code"}, m: m}
-	n := p.count(1, "functions")
+	r := reader{b: b, pos: m.code, end: len(b), section: "code"}
+	n := r.count(1, "functions")
 	first := len(m.funcs) - n
-	code := parser{reader: reader{b: b, section: "code"}, m: m}
+	code := bodyReader{m: m, r: wasmcode.Reader{B: b, Section: "code"}}
 	for i := range n {
-		body := Body{Index: first + i, Offset: p.pos}
-		size := p.u32("the size of a function")
-		if !p.failed() && uint64(size) > uint64(p.left()) {
-			p.truncated(body.Offset, "a function")
+		body := Body{Index: first + i, Offset: r.pos}
+		size := r.u32("the size of a function")
+		if !r.failed() && uint64(size) > uint64(r.left()) {
+			r.truncated(body.Offset, "a function")
 		}
-		if p.failed() {
-			return p.err
+		if r.failed() {
+			return r.err
 		}
 		body.Size = int(size)
-		code.pos, code.end = p.pos, p.pos+int(size)
-		code.labels, code.height, code.floor, code.loops = code.labels[:0], 0, 0, 0
-		p.pos += int(size)
-		code.body(&body)
-		if code.failed() {
-			return code.err
+		code.r.Pos, code.r.End = r.pos, r.pos+int(size)
+		r.pos += int(size)
+		if code.read(&body); code.r.Err != nil {
+			return code.r.Err
 		}
 		if err := f(body); err != nil {
 			return err
@@ -57,108 +57,15 @@ func (m *Module) Bodies(b []byte, f func(Body) error) error {
 	return nil
 }
 
-// maxBodyLocals is where counting stops: the sum cannot overflow.
-const maxBodyLocals = 1 << 30
-
-// body reads the locals and instructions of one function, up to p.end.
-func (p *parser) body(f *Body) {
-	f.Locals = len(p.m.types[p.m.funcs[f.Index]].Params)
-	groups := p.count(2, "groups of locals")
-	for range groups {
-		n := p.u32("the number of locals")
-		p.valueType("a local")
-		f.Locals = min(f.Locals+int(n), maxBodyLocals)
-	}
-	for p.pos < p.end && !p.failed() {
-		at := p.pos
-		op := p.b[at]
-		p.pos++
-		f.Ops++
-		p.height += int(effects[op])
-		switch {
-		case op == 0x02 || op == 0x03 || op == 0x04:
-			p.open(f, op == 0x03)
-		case op == 0x05:
-			f.Blocks++
-			p.height = p.top().height + p.top().params
-		case op == 0x0b:
-			p.close()
-		case op == 0x0c || op == 0x0d:
-			f.Branches++
-			p.leb(5)
-		case op == 0x0e:
-			n := p.count(1, "targets")
-			f.Branches += n + 1
-			for range n + 1 {
-				p.leb(5)
-			}
-		case op == 0x10 || op == 0x12:
-			if i := p.u32("a function"); uint64(i) < uint64(len(p.m.funcs)) {
-				p.call(f, p.m.types[p.m.funcs[i]])
-			}
-		case op == 0x11 || op == 0x13:
-			if i := p.u32("a type"); uint64(i) < uint64(len(p.m.types)) {
-				p.call(f, p.m.types[i])
-			}
-			p.leb(5)
-		case op >= 0x20 && op <= 0x22:
-			f.LocalOps++
-			p.leb(5)
-		case op >= 0x23 && op <= 0x26 || op == 0xd2:
-			if op == 0x24 || op == 0x26 {
-				f.Effects++
-			}
-			p.leb(5)
-		case op >= 0x28 && op <= 0x3e:
-			if op >= 0x36 {
-				f.Effects++
-			}
-			p.leb(5)
-			p.leb(10)
-		case op == 0x3f || op == 0x40 || op == 0xd0 || op == 0x41:
-			p.leb(5)
-		case op == 0x42:
-			p.leb(10)
-		case op == 0x43:
-			p.bytes(4, "an instruction")
-		case op == 0x44:
-			p.bytes(8, "an instruction")
-		case op == 0x1c:
-			n := p.count(1, "types")
-			for range n {
-				p.valueType("select")
-			}
-		case op <= 0x01 || op == 0x0f || op == 0x1a || op == 0x1b || op >= 0x45 && op <= 0xc4 || op == 0xd1:
-		case op == 0xfc:
-			f.Effects++
-			p.misc(at)
-		case op == 0xfd:
-			p.simd(at, f)
-		default:
-			p.unknown(at, "0x%02x", op)
-		}
-		p.height = max(p.height, p.floor)
-		f.Operands = max(f.Operands, p.height)
-	}
+// bodyReader reads the code of one function after the other.
+type bodyReader struct {
+	m      *Module
+	r      wasmcode.Reader
+	labels []label
+	loops  int // of the labels
+	height int // of the operand stack; taken for larger than it is, never for smaller
+	floor  int // below which the innermost label does not let it go
 }
-
-// effects is by how much an instruction changes the height of the operand stack
-// at least, where that does not depend on types: the height may be taken for
-// larger than it is, never for smaller.
-var effects = func() (t [256]int8) {
-	set := func(by int8, ranges ...int) {
-		for i := 0; i < len(ranges); i += 2 {
-			for op := ranges[i]; op <= ranges[i+1]; op++ {
-				t[op] = by
-			}
-		}
-	}
-	set(-2, 0x36, 0x3e, 0x1b, 0x1c, 0x26, 0x26)
-	set(-1, 0x46, 0x4f, 0x51, 0x5a, 0x5b, 0x66, 0x6a, 0x78, 0x7c, 0x8a, 0x92, 0x98, 0xa0, 0xa6,
-		0x0d, 0x0e, 0x1a, 0x1a, 0x21, 0x21, 0x24, 0x24, 0x04, 0x04, 0x11, 0x11, 0x13, 0x13)
-	set(1, 0x20, 0x20, 0x23, 0x23, 0x3f, 0x3f, 0x41, 0x44, 0xd0, 0xd0, 0xd2, 0xd2)
-	return t
-}()
 
 // label is a block that is open.
 type label struct {
@@ -167,126 +74,108 @@ type label struct {
 	loop            bool
 }
 
-func (p *parser) top() label {
-	if len(p.labels) == 0 {
-		return label{}
+// maxBodyLocals is where counting stops: the sum cannot overflow.
+const maxBodyLocals = 1 << 30
+
+// read reads the locals and instructions of one function.
+func (c *bodyReader) read(f *Body) {
+	r := &c.r
+	c.labels, c.height, c.floor, c.loops = c.labels[:0], 0, 0, 0
+	f.Locals = len(c.m.types[c.m.funcs[f.Index]].Params)
+	for range r.Count() {
+		n := r.U32()
+		r.ValueType()
+		f.Locals = min(f.Locals+int(n), maxBodyLocals)
 	}
-	return p.labels[len(p.labels)-1]
-}
-
-func (p *parser) open(f *Body, loop bool) {
-	f.Blocks++
-	params, results := p.blockType()
-	f.Values += params + results
-	f.Under = max(f.Under, p.height)
-	p.labels = append(p.labels, label{max(p.height-params, p.floor), params, results, loop})
-	p.floor = p.top().height
-	f.Depth = max(f.Depth, len(p.labels))
-	if loop {
-		f.Loops++
-		p.loops++
-		f.LoopDepth = max(f.LoopDepth, p.loops)
-	}
-}
-
-func (p *parser) close() {
-	if len(p.labels) == 0 {
-		return
-	}
-	l := p.top()
-	p.labels = p.labels[:len(p.labels)-1]
-	p.height, p.floor = l.height+l.results, p.top().height
-	if l.loop {
-		p.loops--
-	}
-}
-
-func (p *parser) call(f *Body, t FuncType) {
-	f.Effects++
-	f.Values += len(t.Params) + len(t.Results)
-	p.height = max(p.height-len(t.Params), p.floor) + len(t.Results)
-}
-
-const opRemedy = "build for WebAssembly 2.0, without threads, exceptions, garbage collection or other proposals"
-
-func (p *parser) unknown(at int, format string, op any) {
-	p.fail(at, opRemedy, "uses the instruction "+format+", which is not supported", op)
-}
-
-// leb passes over a number of at most the given bytes.
-func (p *parser) leb(most int) {
-	if p.pos < p.end && p.b[p.pos] < 0x80 { // nearly all
-		p.pos++
-		return
-	}
-	for range most {
-		if p.byte("an instruction") < 0x80 {
+	for r.More() {
+		if r.Next(); r.Err != nil {
 			return
 		}
+		f.Ops++
+		op := r.Op
+		c.height += wasmcode.Effect(op)
+		switch op {
+		case wasmcode.LocalGet, wasmcode.LocalSet, wasmcode.LocalTee:
+			f.LocalOps++
+		case wasmcode.Block, wasmcode.Loop, wasmcode.If:
+			c.open(f, op == wasmcode.Loop)
+		case wasmcode.Else:
+			f.Blocks++
+			c.height = c.top().height + c.top().params
+		case wasmcode.End:
+			c.close()
+		case wasmcode.Br, wasmcode.BrIf:
+			f.Branches++
+		case wasmcode.BrTable:
+			f.Branches += len(r.Labels)
+		case wasmcode.Call:
+			if uint64(r.X) < uint64(len(c.m.funcs)) {
+				c.call(f, c.m.types[c.m.funcs[r.X]])
+			}
+		case wasmcode.CallIndirect:
+			c.height-- // the index
+			if uint64(r.X) < uint64(len(c.m.types)) {
+				c.call(f, c.m.types[r.X])
+			}
+		default:
+			if wasmcode.Writes(op) {
+				f.Effects++
+			}
+		}
+		c.height = max(c.height, c.floor)
+		f.Operands = max(f.Operands, c.height)
 	}
-	p.fail(p.pos, "", "malformed: a number has too many bytes")
 }
 
-// blockType returns how many values go in and out of a block.
-func (p *parser) blockType() (params, results int) {
-	if p.pos >= p.end {
-		p.truncated(p.pos, "a block")
-		return 0, 0
+func (c *bodyReader) top() label {
+	if len(c.labels) == 0 {
+		return label{}
 	}
-	if c := p.b[p.pos]; c >= 0x40 && c < 0x80 {
-		p.pos++
-		if c == 0x40 {
-			return 0, 0
-		}
+	return c.labels[len(c.labels)-1]
+}
+
+func (c *bodyReader) open(f *Body, loop bool) {
+	f.Blocks++
+	params, results := c.blockType()
+	f.Values += params + results
+	f.Under = max(f.Under, c.height)
+	c.labels = append(c.labels, label{max(c.height-params, c.floor), params, results, loop})
+	c.floor = c.top().height
+	f.Depth = max(f.Depth, len(c.labels))
+	if loop {
+		f.Loops++
+		c.loops++
+		f.LoopDepth = max(f.LoopDepth, c.loops)
+	}
+}
+
+func (c *bodyReader) close() {
+	if len(c.labels) == 0 {
+		return
+	}
+	l := c.top()
+	c.labels = c.labels[:len(c.labels)-1]
+	c.height, c.floor = l.height+l.results, c.top().height
+	if l.loop {
+		c.loops--
+	}
+}
+
+func (c *bodyReader) call(f *Body, t FuncType) {
+	f.Effects++
+	f.Values += len(t.Params) + len(t.Results)
+	c.height = max(c.height-len(t.Params), c.floor) + len(t.Results)
+}
+
+// blockType returns how many values go in and out of the block read last.
+func (c *bodyReader) blockType() (params, results int) {
+	switch x := c.r.X; {
+	case x == wasmcode.VoidBlock:
+		return 0, 0
+	case x < 0:
 		return 0, 1
+	case x < int64(len(c.m.types)):
+		return len(c.m.types[x].Params), len(c.m.types[x].Results)
 	}
-	i := p.u32("the type of a block")
-	if uint64(i) >= uint64(len(p.m.types)) {
-		return 0, 0
-	}
-	return len(p.m.types[i].Params), len(p.m.types[i].Results)
-}
-
-func (p *parser) misc(at int) {
-	switch op := p.u32("an instruction"); {
-	case op <= 7:
-	case op == 8 || op == 10 || op == 12 || op == 14:
-		p.leb(5)
-		p.leb(5)
-	case op <= 17:
-		p.leb(5)
-	default:
-		p.unknown(at, "0xfc 0x%02x", op)
-	}
-}
-
-func (p *parser) simd(at int, f *Body) {
-	memarg := func() {
-		p.leb(5)
-		p.leb(10)
-	}
-	switch op := p.u32("an instruction"); {
-	case op <= 11 || op == 92 || op == 93:
-		if op == 11 {
-			f.Effects++
-			p.height -= 2
-		}
-		memarg()
-	case op == 12:
-		p.height++
-		p.bytes(16, "an instruction")
-	case op == 13:
-		p.height--
-		p.bytes(16, "an instruction")
-	case op >= 21 && op <= 34:
-		p.byte("an instruction")
-	case op >= 84 && op <= 91:
-		f.Effects++
-		p.height--
-		memarg()
-		p.byte("an instruction")
-	case op <= 255:
-	default:
-		p.unknown(at, "0xfd 0x%02x", op)
-	}
+	return 0, 0
 }

@@ -65,10 +65,11 @@ func TestBodiesErrors(t *testing.T) {
 		want string
 	}{
 		"threads":       {[]byte{0, 0xfe, 0x10, 2, 0, 0x0b}, "code section, offset 0x1d: uses the instruction 0xfe, which is not supported: build for"},
+		"tail calls":    {[]byte{0, 0x12, 0, 0x0b}, "uses the instruction 0x12"},
 		"misc":          {[]byte{0, 0xfc, 0x20}, "0xfc 0x20"},
-		"ends in one":   {[]byte{0, 0x44, 1, 2}, "malformed: the section ends within an instruction"},
-		"a long number": {[]byte{0, 0x20, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 0x0b}, "too many bytes"},
-		"many targets":  {[]byte{0, 0x0e, 0xff, 0xff, 0x03, 0}, "65535 targets do not fit"},
+		"ends in one":   {[]byte{0, 0x44, 1, 2}, "malformed: the section or function ends within an instruction"},
+		"a long number": {[]byte{0, 0x20, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 0x0b}, "no number of 32 bits"},
+		"many targets":  {[]byte{0, 0x0e, 0xff, 0xff, 0x03, 0}, "65535 elements do not fit"},
 	} {
 		b := append(withCode(c.code...), section(0, 1, 'x')...)
 		m, err := Parse(b)
@@ -89,6 +90,34 @@ func TestBodiesErrors(t *testing.T) {
 	}
 	if err := m.Bodies(b, func(Body) error { return stop }); err != stop {
 		t.Errorf("got %v", err)
+	}
+}
+
+// BenchmarkBodies reads the largest example.
+func BenchmarkBodies(b *testing.B) {
+	files, err := filepath.Glob("../../../wasm-examples/*/*.wasm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var most []byte
+	for _, file := range files {
+		wasm, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(wasm) > len(most) {
+			most = wasm
+		}
+	}
+	m, err := Parse(most)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(most)))
+	for b.Loop() {
+		if err := m.Bodies(most, func(Body) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -79,12 +79,6 @@ type parser struct {
 	m      *Module
 	bodies int
 	tags   int
-
-	// In the code of a function.
-	labels []label
-	loops  int // of the labels
-	height int // of the operand stack
-	floor  int // below which the innermost label does not let it go
 }
 
 // read reads the content of one section. Sections whose content does not matter

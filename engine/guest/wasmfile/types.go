@@ -3,17 +3,19 @@ package wasmfile
 import (
 	"fmt"
 	"strings"
+
+	"github.com/wnode-project/wnode/engine/guest/wasmcode"
 )
 
 // Value types, as they are encoded.
 const (
-	I32       byte = 0x7f
-	I64       byte = 0x7e
-	F32       byte = 0x7d
-	F64       byte = 0x7c
-	V128      byte = 0x7b
-	FuncRef   byte = 0x70
-	ExternRef byte = 0x6f
+	I32       byte = wasmcode.I32
+	I64       byte = wasmcode.I64
+	F32       byte = wasmcode.F32
+	F64       byte = wasmcode.F64
+	V128      byte = wasmcode.V128
+	FuncRef   byte = wasmcode.FuncRef
+	ExternRef byte = wasmcode.ExternRef
 	exnRef    byte = 0x69
 )
 
