@@ -19,7 +19,8 @@ type Dist interface {
 // for concurrent use.
 type Link interface {
 	// Send queues a signal in order and never blocks. What is sent after the
-	// session ended is dropped. The link owns the signal and its data.
+	// session ended is dropped. The link owns the signal and its data; but it does
+	// not keep a signal of KindMessage, only its Message.
 	Send(*Signal)
 	// Busy returns nil if a signal with user data may be queued, else a channel
 	// that is closed when it may be. Signals of the engine do not ask.

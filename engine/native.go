@@ -81,6 +81,9 @@ func (n *Native) signal(sig *Signal) {
 		if !n.books(sig) {
 			return
 		}
+	case KindMessage:
+		copied := *sig // its sender does not let go of it
+		sig = &copied
 	}
 	n.handle(sig)
 }

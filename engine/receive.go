@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func (p *Process) Send(to PID, m *Message) error {
 		return err
 	}
 	if to.Node != p.eng.node {
-		return p.sendRemote(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
+		return p.sendRemote(to, "", m)
 	}
 	switch t := p.eng.end(to).(type) {
 	case *Process:
@@ -45,7 +46,7 @@ func (p *Process) SendName(node NodeID, name string, m *Message) error {
 	if err := p.prepare(m); err != nil {
 		return err
 	}
-	return p.sendRemote(&Signal{Kind: KindMessage, From: p.pid, To: p.eng.someone(node), Name: name, Message: m})
+	return p.sendRemote(p.eng.someone(node), name, m)
 }
 
 func (p *Process) prepare(m *Message) error {
@@ -74,16 +75,23 @@ func (p *Process) sendLocal(t *Process, m *Message) error {
 	}
 }
 
-func (p *Process) sendRemote(sig *Signal) error {
-	s := p.reach(sig.To.Node)
+// signals holds signals that carried a message: neither a link nor a session keeps
+// them, and they are larger than most messages.
+var signals = sync.Pool{New: func() any { return new(Signal) }}
+
+func (p *Process) sendRemote(to PID, name string, m *Message) error {
+	s := p.reach(to.Node)
 	if s == nil {
 		return p.check() // lost, as any message to a node that is down
 	}
-	if sig.To.Counter == 0 {
-		sig.To.Incarnation = s.peer.Incarnation
-	} else if sig.To.Incarnation != s.peer.Incarnation {
+	if to.Counter == 0 {
+		to.Incarnation = s.peer.Incarnation
+	} else if to.Incarnation != s.peer.Incarnation {
 		return p.check()
 	}
+	sig := signals.Get().(*Signal)
+	defer signals.Put(sig)
+	*sig = Signal{Kind: KindMessage, From: p.pid, To: to, Name: name, Message: m}
 	for {
 		wait := s.holds(sig.To)
 		if wait == nil {
@@ -106,6 +114,7 @@ func (p *Process) sendRemote(sig *Signal) error {
 		}
 	}
 	s.link.Send(sig)
+	*sig = Signal{}
 	return p.check()
 }
 

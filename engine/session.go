@@ -100,7 +100,8 @@ func (s *Session) someone() PID {
 func (s *Session) Close(why error) { s.link.Close(why) }
 
 // Deliver takes a signal from the peer, in the order it was sent, on one
-// goroutine at a time. It never blocks. It owns the signal. An error means
+// goroutine at a time. It never blocks. It owns the signal; but it does not keep one
+// of KindMessage, only its Message. An error means
 // that the peer broke the protocol: the Dist closes the session.
 func (s *Session) Deliver(sig *Signal) error {
 	e := s.eng

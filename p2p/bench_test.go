@@ -58,3 +58,50 @@ func BenchmarkOutput(b *testing.B) {
 		b.Fatal(r)
 	}
 }
+
+// BenchmarkMessages is what one process of Go sends to another on another node.
+func BenchmarkMessages(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		size int
+	}{{"64B", 64}, {"1MiB", 1 << 20}} {
+		b.Run(c.name, func(b *testing.B) {
+			alex, kate := benchPair(b)
+			sink := make(chan struct{})
+			got := kate.eng.Go("sink", func(p *engine.Process) engine.Reason {
+				for {
+					m, err := p.Receive(engine.Match{}, -1)
+					if err != nil {
+						return engine.Reason{Word: engine.Shutdown}
+					}
+					if m.Tag == 1 {
+						sink <- struct{}{}
+					}
+				}
+			})
+			start := make(chan int)
+			alex.eng.Go("source", func(p *engine.Process) engine.Reason {
+				data := make([]byte, c.size)
+				for n := range start {
+					for i := range n {
+						m := &engine.Message{Kind: engine.MessageData, Data: data}
+						if i == n-1 {
+							m.Tag = 1
+						}
+						if err := p.Send(got, m); err != nil {
+							return engine.Reason{Word: engine.Shutdown}
+						}
+					}
+				}
+				return engine.Reason{Word: engine.Normal}
+			})
+			b.SetBytes(int64(c.size))
+			b.ReportAllocs()
+			b.ResetTimer()
+			start <- b.N
+			<-sink
+			b.StopTimer()
+			close(start)
+		})
+	}
+}

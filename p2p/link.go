@@ -85,6 +85,10 @@ func (l *link) Send(s *engine.Signal) {
 // encode appends a signal, or has it follow in parts or behind another. l.mu is held.
 func (l *link) encode(b []byte, s *engine.Signal) ([]byte, error) {
 	if before := l.large.behind(s); before != nil {
+		if s.Kind == engine.KindMessage {
+			copied := *s
+			s = &copied
+		}
 		before.later = append(before.later, s)
 		l.large.waiting += size(s)
 		return b, nil
@@ -206,7 +210,7 @@ func (l *link) take(spare []byte) (out []byte, more, bye bool) {
 	return out, l.why == nil, l.bye
 }
 
-// keepBuffer is the largest buffer that the writer keeps when idle.
+// keepBuffer is the largest buffer that the writer keeps when there is little to do.
 const keepBuffer = 256 << 10
 
 // write is the writer's goroutine. It returns when the session has ended and,
@@ -230,7 +234,7 @@ func (l *link) write() {
 			return
 		}
 		l.said.Store(time.Now().UnixNano())
-		if spare = out; cap(spare) > keepBuffer {
+		if spare = out; cap(spare) > keepBuffer && len(out) < cap(out)/4 {
 			spare = nil
 		}
 	}
@@ -275,6 +279,7 @@ func (l *link) beat() {
 
 // read delivers what the peer sends until the session ends, and says why.
 func (l *link) read(from, to wire.Endpoint, deliver func(*engine.Signal) error) error {
+	var message engine.Signal
 	for {
 		kind, n, err := wire.ReadHeader(l.r, wire.MaxFrame)
 		if err != nil {
@@ -318,8 +323,12 @@ func (l *link) read(from, to wire.Endpoint, deliver func(*engine.Signal) error) 
 		case wire.KindHello, wire.KindConfirm, wire.KindRefusal:
 			return l.ended(fmt.Errorf("%w: frame %#x in the midst of a session", wire.ErrMalformed, kind))
 		}
-		s, err := wire.DecodeSignal(kind, body, from, to)
-		if err == nil && s != nil {
+		s := &message
+		if message = (engine.Signal{}); engine.Kind(kind) != engine.KindMessage {
+			s = &engine.Signal{} // the session keeps it
+		}
+		known, err := wire.DecodeInto(s, kind, body, from, to)
+		if err == nil && known {
 			if err = deliver(s); err != nil {
 				err = fmt.Errorf("%w: %w", wire.ErrMalformed, err)
 			}

@@ -171,6 +171,10 @@ func (l *link) Send(sig *engine.Signal) {
 	if l.closed != nil {
 		return
 	}
+	if sig.Kind == engine.KindMessage {
+		copied := *sig
+		sig = &copied
+	}
 	l.queue = append(l.queue, sig)
 	l.bytes += len(sig.Data)
 	if l.bytes > busyBytes && l.free == nil {

@@ -111,12 +111,23 @@ func appendBody(b []byte, s *engine.Signal) (_ []byte, known bool) {
 // other. The signal's data is a part of body. A kind that this version does not
 // know is a nil signal.
 func DecodeSignal(kind uint8, body []byte, from, to Endpoint) (*engine.Signal, error) {
-	d := &decoder{b: body}
-	s := &engine.Signal{Kind: engine.Kind(kind)}
+	s := &engine.Signal{}
+	known, err := DecodeInto(s, kind, body, from, to)
+	if err != nil || !known {
+		return nil, err
+	}
+	return s, nil
+}
+
+// DecodeInto is as DecodeSignal, into a zero signal, and reports whether it knows the
+// kind.
+func DecodeInto(s *engine.Signal, kind uint8, body []byte, from, to Endpoint) (known bool, err error) {
+	d := decoder{b: body}
+	s.Kind = engine.Kind(kind)
 	s.From = from.pid(d.u32(), d.u64())
 	s.To = to.pid(d.u32(), d.u64())
 	if d.err != nil {
-		return nil, d.err
+		return false, d.err
 	}
 	switch s.Kind {
 	case engine.KindSpawn:
@@ -166,12 +177,9 @@ func DecodeSignal(kind uint8, body []byte, from, to Endpoint) (*engine.Signal, e
 	case engine.KindFileReply:
 		s.FileReply = d.fileReply()
 	default:
-		return nil, nil
+		return false, nil
 	}
-	if d.err != nil {
-		return nil, d.err
-	}
-	return s, nil
+	return true, d.err
 }
 
 // What a message has besides its kind and data.
