@@ -18,6 +18,7 @@ import (
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/home"
 	"github.com/wnode-project/wnode/hostfuncs"
+	"github.com/wnode-project/wnode/logs"
 	"github.com/wnode-project/wnode/modstore"
 	"github.com/wnode-project/wnode/p2p"
 )
@@ -54,6 +55,7 @@ type Node struct {
 
 	runner   *guest.Runner
 	state    *home.Node // nil if hidden
+	logs     *logs.Logs // nil if hidden
 	withdraw func() error
 	stopped  chan time.Duration // has one element when a stop was asked for
 }
@@ -118,6 +120,12 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 			default:
 			}
 		}
+	}
+	if n.state != nil {
+		if n.logs, err = logs.New(n.Engine, n.state.Logs()); err != nil {
+			return nil, err
+		}
+		server.Logs = n.logs
 	}
 	server.Register()
 	if n.Net == nil {
@@ -267,7 +275,7 @@ func freePort() int {
 // one: in the run directory, else in the peer book.
 func find(h *home.Home, name string) []string {
 	matches := func(n, id string) bool {
-		return n == name || len(name) >= 8 && strings.HasPrefix(id, name)
+		return n == name || len(name) >= 8 && strings.HasPrefix(id, name) || p2p.IsNode(id, name)
 	}
 	for _, a := range h.Announced() {
 		if matches(a.Name, a.PeerID) {
@@ -314,6 +322,9 @@ func (n *Node) Close() error {
 	}
 	if n.Engine != nil {
 		n.Engine.Close()
+	}
+	if n.logs != nil {
+		n.logs.Close()
 	}
 	if n.Net != nil {
 		errs = append(errs, n.Net.Close())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/logs"
 	"github.com/wnode-project/wnode/modstore"
 )
 
@@ -22,6 +23,7 @@ type Server struct {
 	Network func() (addrs []string, ps []Peer) // nil: none
 	PeerID  string
 	Version string
+	Logs    *logs.Logs                // nil: none
 	Stop    func(drain time.Duration) // begins to stop the node; nil refuses
 }
 
@@ -33,6 +35,10 @@ func (s *Server) Register() {
 		"ps":             s.ps,
 		"peers":          s.peers,
 		"kill":           s.kill,
+		"describe":       s.describe,
+		"started":        s.started,
+		"whereis":        s.whereis,
+		"logs":           s.logs,
 		"stop":           s.stop,
 		"module.ls":      s.moduleLs,
 		"module.inspect": s.moduleInspect,
@@ -70,17 +76,21 @@ func (s *Server) status(context.Context, engine.Caller, []byte) ([]byte, error) 
 func (s *Server) ps(context.Context, engine.Caller, []byte) ([]byte, error) {
 	out := []Process{}
 	for _, p := range s.Engine.Processes() {
-		d := Process{
-			PID: s.Engine.PIDText(p.PID), Module: p.Module, Entry: p.Entry, State: string(p.State),
-			Started: p.Created, Origin: hex.EncodeToString(p.Origin[:]), Leader: s.Engine.PIDText(p.Leader),
-			Reductions: p.Reductions,
-		}
-		if p.CID.Defined() {
-			d.CID = p.CID.String()
-		}
-		out = append(out, d)
+		out = append(out, s.process(p))
 	}
 	return json.Marshal(out)
+}
+
+func (s *Server) process(p engine.Info) Process {
+	d := Process{
+		PID: s.Engine.PIDText(p.PID), Module: p.Module, Entry: p.Entry, State: string(p.State),
+		Started: p.Created, Origin: hex.EncodeToString(p.Origin[:]), Leader: s.Engine.PIDText(p.Leader),
+		Reductions: p.Reductions,
+	}
+	if p.CID.Defined() {
+		d.CID = p.CID.String()
+	}
+	return d
 }
 
 func (s *Server) peers(context.Context, engine.Caller, []byte) ([]byte, error) {
@@ -96,17 +106,12 @@ func (s *Server) kill(ctx context.Context, from engine.Caller, body []byte) ([]b
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, err
 	}
-	_, pid, err := engine.ParsePID(req.PID)
+	p, err := s.findProcess(req.PID)
 	if err != nil {
 		return nil, err
 	}
-	pid.Node = s.Engine.Node()
-	p := s.Engine.Process(pid)
-	if p == nil {
-		return nil, engine.Reasonf(engine.NoProc, "no process %s", s.Engine.PIDText(pid))
-	}
 	if !s.Engine.MayControl(from, p.Spec().Origin) {
-		return nil, engine.Reasonf(engine.NotAllowed, "%s is of another origin", s.Engine.PIDText(pid))
+		return nil, engine.Reasonf(engine.NotAllowed, "%s is of another origin", s.Engine.PIDText(p.PID()))
 	}
 	p.Kill(engine.Reason{Word: engine.Killed, Detail: req.Reason})
 	select {

@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"github.com/wnode-project/wnode/logs"
+)
 
 // Status describes a node.
 type Status struct {
@@ -30,6 +34,30 @@ type Process struct {
 	Reductions uint64    `json:"reductions"` // about one for each instruction so far
 	Origin     string    `json:"origin"`     // user key, hex
 	Leader     string    `json:"leader"`
+}
+
+// Description is all that is known of a process.
+type Description struct {
+	Process
+	Parent       string   `json:"parent,omitempty"`
+	Names        []string `json:"names"`         // on its node
+	ClusterNames []string `json:"cluster_names"` // in the cluster
+	Groups       []string `json:"groups"`
+	Links        []string `json:"links"`
+	Monitors     []string `json:"monitors"`
+	MonitoredBy  []string `json:"monitored_by"`
+	Messages     int      `json:"messages"` // in its mailbox
+	MailboxBytes int      `json:"mailbox_bytes"`
+	Dropped      uint64   `json:"dropped,omitempty"` // messages that found the mailbox full
+	TrapsExit    bool     `json:"traps_exit"`
+	Server       bool     `json:"server"` // it handles one message at a time, and holds no stack between
+}
+
+// Log is a part of what a detached process wrote.
+type Log struct {
+	Records []logs.Record `json:"records"`
+	Next    int64         `json:"next"` // where to read on
+	More    bool          `json:"more"` // the process may write more
 }
 
 // Peer describes a node that another has a session with.
@@ -74,6 +102,18 @@ type (
 	killRequest struct {
 		PID    string `json:"pid"` // with a node part that the target ignores
 		Reason string `json:"reason,omitempty"`
+	}
+	pidRequest struct {
+		PID string `json:"pid"` // with a node part that the target ignores
+	}
+	nameRequest struct {
+		Name    string `json:"name"`
+		Cluster bool   `json:"cluster,omitempty"`
+	}
+	logRequest struct {
+		PID  string `json:"pid"` // with the node's id
+		From int64  `json:"from"`
+		Wait bool   `json:"wait,omitempty"` // until there is more, for some seconds
 	}
 	stopRequest struct {
 		DrainSeconds float64 `json:"drain_seconds,omitempty"`

@@ -41,6 +41,7 @@ type Engine struct {
 	directory directory
 
 	mu        sync.Mutex
+	detached  Leader // of processes whose spec has no leader
 	dist      Dist
 	modules   Modules
 	ends      map[PID]endpoint // all processes
@@ -82,6 +83,14 @@ func (e *Engine) Use(d Dist, m Modules) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dist, e.modules = d, m
+}
+
+// Detached sets the group leader of processes whose spec has none; without it they
+// have none at all, and what they write is an error. Call it before the first spawn.
+func (e *Engine) Detached(l Leader) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.detached = l
 }
 
 // Node returns the id of this node.
@@ -215,6 +224,11 @@ func (e *Engine) actor(pid PID) *actor {
 
 // create makes the process of a Spawn signal; its goroutine does the rest.
 func (e *Engine) create(sig *Signal) {
+	e.mu.Lock()
+	if sig.Spec.Leader.PID.IsZero() {
+		sig.Spec.Leader = e.detached
+	}
+	e.mu.Unlock()
 	p := newProcess(e, sig)
 	e.mu.Lock()
 	var why Reason
@@ -246,6 +260,9 @@ func (e *Engine) create(sig *Signal) {
 		if err := e.Register(p.spec.Name, p.pid); err != nil {
 			p.Kill(asReason(err, NameTaken))
 		}
+	}
+	if !p.spec.LinkTo.IsZero() {
+		p.link(p.spec.LinkTo, p.spec.Origin != e.owner)
 	}
 	e.workers.run(p)
 }

@@ -92,9 +92,25 @@ func (p *Process) Leader() Leader {
 	return p.io.leader
 }
 
-// setLeader changes the group leader. What waits for the old one goes on with the
+// leaderGone is called when the leader it has is gone. One that was attached later
+// leaves the process to the leader it was spawned with.
+func (p *Process) leaderGone(l Leader) {
+	if first := p.spec.Leader; first != l && first.PID.Node == p.eng.node {
+		p.setLeader(first)
+		return
+	}
+	p.io.mu.Lock()
+	defer p.io.mu.Unlock()
+	p.io.markGone()
+}
+
+// setLeader changes the group leader; the zero Leader is the one that it was spawned
+// with. What waits for the old one goes on with the
 // new one; file requests that wait fail.
 func (p *Process) setLeader(to Leader) {
+	if to.PID.IsZero() {
+		to = p.spec.Leader
+	}
 	l := &p.io
 	l.mu.Lock()
 	if l.gone != nil {
@@ -376,8 +392,6 @@ func (l *leaderIO) signal(sig *Signal) {
 		}
 	case KindWindow:
 		l.rows, l.cols = uint16(sig.N>>16), uint16(sig.N)
-	case KindDown:
-		l.markGone()
 	}
 }
 

@@ -44,6 +44,7 @@ type Process struct {
 	trapsExit    bool
 	timers       map[Ref]timer
 	watchesNodes bool          // MonitorNode or MonitorNodes was called; under Engine.mu
+	started      chan struct{} // closed when it is not Starting any more; nil until someone asks
 	done         chan struct{} // closed when it is gone from the engine; nil until someone asks
 	isDone       bool
 }
@@ -107,8 +108,30 @@ func (p *Process) Running() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state == Starting {
-		p.state = Running
+		p.setState(Running)
 	}
+}
+
+// setState changes the state. p.mu is held.
+func (p *Process) setState(s State) {
+	if p.state == Starting && p.started != nil {
+		close(p.started)
+	}
+	p.state = s
+}
+
+// Started returns a channel that is closed when the guest's first instruction is
+// due, or there will be none.
+func (p *Process) Started() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started == nil {
+		p.started = make(chan struct{})
+		if p.state != Starting {
+			close(p.started)
+		}
+	}
+	return p.started
 }
 
 // SetReductions says how many reductions the guest has used so far: about one
@@ -124,7 +147,7 @@ func (p *Process) Kill(r Reason) {
 	}
 	if p.why.Word == "" {
 		p.why = r
-		p.state = Exiting
+		p.setState(Exiting)
 	}
 	r = p.why
 	p.mu.Unlock()
@@ -248,6 +271,7 @@ func (p *Process) exit(r Reason) {
 		e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
 	}
 	p.mu.Lock()
+	p.setState(Exiting)
 	p.isDone = true
 	if p.done != nil {
 		close(p.done)
@@ -285,7 +309,9 @@ func (p *Process) signal(sig *Signal) {
 		p.exitSignal(sig.From, sig.Reason, false)
 	case KindDown:
 		if sig.Ref.IsZero() {
-			p.io.signal(sig)
+			if l := p.Leader(); l.PID == sig.From {
+				p.leaderGone(l)
+			}
 		} else if p.books(sig) {
 			p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
 		}
@@ -318,9 +344,7 @@ func (p *Process) sessionDown(s *Session) {
 	for _, sig := range p.lost(s) {
 		p.signal(sig)
 	}
-	p.io.mu.Lock()
-	if p.io.leader.PID.Node == s.peer.Node {
-		p.io.markGone()
+	if l := p.Leader(); l.PID.Node == s.peer.Node {
+		p.leaderGone(l)
 	}
-	p.io.mu.Unlock()
 }

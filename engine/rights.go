@@ -37,6 +37,10 @@ var needs = map[string]Role{
 	"call:status":         RolePeer,
 	"call:ps":             RolePeer,
 	"call:peers":          RolePeer,
+	"call:describe":       RolePeer,
+	"call:started":        RolePeer,
+	"call:whereis":        RolePeer,
+	"call:logs":           RolePeer, // and the same origin, or the role logs
 	"call:kill":           RolePeer, // and the same origin, or admin
 	"call:stop":           RolePeer, // and the same origin, or admin
 	"call:module.ls":      RolePeer,

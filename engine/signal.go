@@ -17,7 +17,7 @@ const (
 	KindLink      Kind = 8  // N: 1 if From is of another origin than its node's owner
 	KindUnlinkAck Kind = 9  // N: of the unlink
 	KindMessage   Kind = 10 // Message; Name: to who has it on the node of To
-	KindLeader    Kind = 11 // Leader, the new group leader of To
+	KindLeader    Kind = 11 // Leader, the new group leader of To; zero: the one it was spawned with
 
 	// Between nodes; To has the node alone.
 	KindWait   Kind = 12 // N: 1 hold back messages to From, as its mailbox is filling; 0 go on

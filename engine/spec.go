@@ -31,6 +31,7 @@ type Spec struct {
 	Link    bool   // link Parent and the new process, atomically with the spawn
 	Monitor Ref    // Parent monitors the new process by this reference; zero is no monitor
 	Name    string // to register locally before it runs; "" is none
+	LinkTo  PID    // another process to link it with before it runs; zero is none
 
 	DropWhenFull bool // messages that find its mailbox full are dropped; else senders wait
 

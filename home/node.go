@@ -116,6 +116,9 @@ func (n *Node) Modules() string { return filepath.Join(n.Dir, "modules") }
 // Cache returns the directory of compiled code.
 func (n *Node) Cache() string { return filepath.Join(n.Dir, "cache") }
 
+// Logs returns the directory of what detached processes write.
+func (n *Node) Logs() string { return filepath.Join(n.Dir, "logs") }
+
 // Port returns the port this node had before, 0 if none.
 func (n *Node) Port() int {
 	b, err := os.ReadFile(filepath.Join(n.Dir, "port"))

@@ -41,9 +41,10 @@ type Leader struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu    sync.Mutex
-	runs  map[engine.Ref]struct{} // monitors of what Spawn started
-	known map[engine.PID]struct{} // processes that it serves, all monitored
+	mu       sync.Mutex
+	runs     map[engine.Ref]struct{} // monitors of what Spawn started
+	attached engine.PID              // by Attach
+	known    map[engine.PID]struct{} // processes that it serves, all monitored
 }
 
 // maxServed bounds the processes that use one leader at once.
@@ -83,6 +84,23 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	l.runs[spec.Monitor] = struct{}{}
 	l.mu.Unlock()
 	return l.proc.Spawn(node, spec)
+}
+
+// Attach makes this the leader of a process that runs: its output comes here from now
+// on, and Wait reports its end. It sees no directories. What a process of another
+// origin is told is ignored there.
+func (l *Leader) Attach(pid engine.PID) {
+	l.mu.Lock()
+	l.known[pid] = struct{}{}
+	l.attached = pid
+	l.mu.Unlock()
+	l.proc.Monitor(pid)
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: engine.Leader{PID: l.proc.PID(), Token: l.token}})
+}
+
+// Detach gives a process back to the leader that it was spawned with.
+func (l *Leader) Detach(pid engine.PID) {
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader})
 }
 
 // Kill sends the process an exit signal that it cannot trap. Its end is
@@ -150,7 +168,7 @@ func (l *Leader) forget(down *engine.Signal) bool {
 	delete(l.known, down.From)
 	_, run := l.runs[down.Ref]
 	delete(l.runs, down.Ref)
-	return run
+	return run || down.From == l.attached
 }
 
 // handle takes a signal of a process. It never blocks.

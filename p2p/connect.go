@@ -20,6 +20,19 @@ import (
 // are the same for all Ed25519 keys.
 const minPeerPrefix = 12
 
+// isNode reports whether a text is a node's id, or 12 digits of it and more, as pids
+// have it.
+func isNode(id engine.NodeID, text string) bool {
+	return len(text) >= 12 && strings.HasPrefix(id.String(), text)
+}
+
+// IsNode reports whether a text is the node id of a peer id, or 12 digits of it and
+// more.
+func IsNode(peerID, text string) bool {
+	id, err := peer.Decode(peerID)
+	return err == nil && isNode(nodeID(id), text)
+}
+
 // Connect implements engine.Dist. It knows a node by its sessions, else by
 // Config.Find. Errors match one of this package's.
 func (n *Node) Connect(ctx context.Context, node string) (engine.NodeID, error) {
@@ -45,7 +58,7 @@ func (n *Node) Connect(ctx context.Context, node string) (engine.NodeID, error) 
 			continue
 		}
 		p := s.eng.Peer()
-		if p.Name == node || strings.HasPrefix(p.PeerID, node) {
+		if p.Name == node || strings.HasPrefix(p.PeerID, node) || isNode(p.Node, node) {
 			return p.Node, nil
 		}
 		failed = failf(ErrUnknownPeer, "the node at %s is %q, not %q", p.Addr, p.Name, node)
@@ -62,7 +75,7 @@ func (n *Node) sessionWith(node string) *session {
 		if e.session == nil {
 			continue
 		}
-		if e.session.eng.Peer().Name == node {
+		if p := e.session.eng.Peer(); p.Name == node || isNode(p.Node, node) {
 			return e.session
 		}
 		if len(node) >= minPeerPrefix && strings.HasPrefix(id.String(), node) {

@@ -46,6 +46,7 @@ var forbidden = []struct {
 	{"hostfuncs/abi", "github.com/tetratelabs/wazero/...", "the ABI is data that SDKs are checked against"},
 	{"origin", "github.com/libp2p/go-libp2p/...", "the terminal's side is a process like others"},
 	{"origin", "github.com/tetratelabs/wazero/...", "the terminal's side runs nothing"},
+	{"logs", "github.com/libp2p/go-libp2p/...", "what processes write comes to a process like others"},
 	{"home", module + "/engine/...", "the state on disk is files, whoever uses them"},
 	{"p2p/...", "github.com/tetratelabs/wazero/...", "the network does not run modules"},
 	{"p2p/...", module + "/hostfuncs/...", "the network does not run modules"},

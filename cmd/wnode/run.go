@@ -32,7 +32,8 @@ type runFlags struct {
 	clock              string
 	grants             []string
 	noInput, terminal  bool
-	fresh              bool
+	fresh, drop        bool
+	mailbox            string
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -55,12 +56,22 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), &f, args[0], args[1:]) },
 	}
+	f.add(c)
+	fl := c.Flags()
+	fl.StringVar(&f.on, "on", "local", "run it on `NODE`")
+	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
+	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
+	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
+	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
+	return c
+}
+
+// add adds the flags that run and spawn share.
+func (f *runFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.SetInterspersed(false)
-	fl.StringVar(&f.on, "on", "local", "run it on `NODE`")
 	fl.StringVar(&f.invoke, "invoke", "", "call `EXPORT` instead of _start; args are its arguments, results are printed")
 	fl.StringArrayVarP(&f.env, "env", "e", nil, "set `K=V` in the guest's environment (repeatable)")
-	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end it after this time, counted from the spawn")
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")
 	fl.Uint64Var(&f.fuel, "fuel", 0, "end it when it has used `N` reductions, about one for each instruction (default no limit)")
@@ -71,10 +82,8 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	fl.StringVar(&f.clock, "clock", "real", "let its time be `KIND`: real, fixed or virtual; fixed and virtual may begin at a date, as virtual@2026-01-01T00:00:00Z")
 	fl.BoolVar(&f.fresh, "fresh", false, "run a library's _initialize anew; else it may begin with what one of your earlier runs on that node left, random seeds that were read there included")
 	fl.StringSliceVar(&f.grants, "grant", nil, "let it use a `GROUP` of host functions: "+strings.Join(abi.Grants(), ", ")+" (repeatable)")
-	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
-	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
-	fl.StringVar(&f.status, "status", "", "write how it ended to `FILE`, as JSON")
-	return c
+	fl.StringVar(&f.mailbox, "mailbox", "", "limit what waits in its mailbox, as 1MiB (default 16MiB)")
+	fl.BoolVar(&f.drop, "drop", false, "drop messages that find its mailbox full; else their senders wait")
 }
 
 // spec turns the flags into a Spec without a module.
@@ -110,7 +119,7 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 	for _, l := range []struct {
 		flag, text string
 		to         *uint64
-	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}, {"output", f.output, &s.Limits.Output}} {
+	}{{"memory", f.memory, &s.Limits.Memory}, {"stack", f.stack, &s.Limits.Stack}, {"output", f.output, &s.Limits.Output}, {"mailbox", f.mailbox, &s.Limits.Mailbox}} {
 		if l.text == "" {
 			continue
 		}
@@ -128,7 +137,7 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 	if f.files > abi.MaxDescriptors {
 		return nil, nil, usagef("--files %d: there are %d at most", f.files, abi.MaxDescriptors)
 	}
-	s.Limits.Files = f.files
+	s.Limits.Files, s.DropWhenFull = f.files, f.drop
 	s.Limits.Fuel, s.Seed, s.Grants, s.Fresh = f.fuel, f.seed, f.grants, f.fresh
 	var err error
 	if s.Clock, err = parseClock(f.clock); err != nil {

@@ -36,6 +36,7 @@ const (
 	specFresh     = 23 // empty
 	specMailbox   = 26 // uvarint, bytes
 	specDrop      = 27 // empty: messages that find the mailbox full are dropped
+	specLinkTo    = 28 // pid 32
 	specOutput    = 24 // uvarint, bytes
 	specFiles     = 25 // uvarint
 	mountReadOnly = 1
@@ -80,6 +81,9 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	b = appendMark(b, specFresh, s.Fresh)
 	b = appendNumber(b, specMailbox, s.Limits.Mailbox)
 	b = appendMark(b, specDrop, s.DropWhenFull)
+	if !s.LinkTo.IsZero() {
+		b = appendField(b, specLinkTo, appendRef(nil, engine.Ref(s.LinkTo)))
+	}
 	for _, v := range s.Grants {
 		b = appendField(b, specGrant, v)
 	}
@@ -192,6 +196,8 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Limits.Mailbox = d.uvarint()
 	case specDrop:
 		s.DropWhenFull = true
+	case specLinkTo:
+		s.LinkTo = d.pid()
 	case specStack:
 		s.Limits.Stack = d.uvarint()
 	case specOutput:
