@@ -13,6 +13,9 @@ type Dist interface {
 	// unique prefix of one. The error says why not, and is a Reason with the
 	// word NoConnection when no such node answered.
 	Connect(ctx context.Context, node string) (NodeID, error)
+	// Introduce has one node connect to another; this one has sessions with both.
+	// It returns when it has, or why not.
+	Introduce(ctx context.Context, node, to NodeID) error
 }
 
 // Link is the sending half of a session, owned by a Dist. Methods are safe

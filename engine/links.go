@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // Link links the process with another: when one ends, the other gets an exit
 // signal with its reason. Of a process that there is not that comes at once, with
@@ -76,6 +80,47 @@ func (p *Process) Spawn(node NodeID, spec *Spec) (PID, error) {
 	if spec.Leader.PID.IsZero() {
 		spec.Leader = p.Leader()
 	}
-	p.reach(node)
+	if s := p.reach(node); s != nil {
+		p.introduce(spec.Leader.PID.Node, s)
+	}
 	return p.spawn(node, spec), nil
+}
+
+// introduceTime bounds how long a spawn waits for the leader's node to be connected
+// with that of the child.
+const introduceTime = 3 * time.Second
+
+// introduce has the node of a group leader connect to that of a child: a command's
+// node, which listens nowhere, could not be reached from there. If it fails the child
+// has no leader.
+func (p *Process) introduce(leader NodeID, child *Session) {
+	e := p.eng
+	s := e.Session(leader)
+	if s == nil || s == child {
+		return
+	}
+	s.mu.Lock()
+	met := s.met[child]
+	s.mu.Unlock()
+	if met {
+		return
+	}
+	e.mu.Lock()
+	d := e.dist
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(p.ctx, introduceTime)
+	defer cancel()
+	p.Pause()
+	err := d.Introduce(ctx, leader, child.peer.Node)
+	p.Resume()
+	if err != nil {
+		e.log.Warn("a child has no group leader: its node cannot be reached from there", "node", s.peer.Name, "child on", child.peer.Name, "err", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.met == nil {
+		s.met = map[*Session]bool{}
+	}
+	s.met[child] = true
 }

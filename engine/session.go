@@ -26,6 +26,7 @@ type Session struct {
 	entries   int           // names and memberships it told of
 
 	mu    sync.Mutex
+	met   map[*Session]bool // nodes that the peer was introduced to
 	lost  bool
 	bound map[endpoint]struct{} // who must hear of its loss
 	held  map[PID]chan struct{} // processes there whose mailboxes are filling; closed when messages may go on

@@ -87,6 +87,7 @@ func Start(_ context.Context, c Config) (*Node, error) {
 	h.SetStreamHandler(authProtocol, n.acceptAuth)
 	n.host.SetStreamHandler(signalProtocol, n.acceptSession)
 	n.host.SetStreamHandler(moduleProtocol, n.mods.serve)
+	n.eng.Serve("connect", n.introduced)
 	return n, nil
 }
 

@@ -113,7 +113,7 @@ func cmdWaitPID(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: waitpid VAR COMMAND [args...]")
 	}
-	waitFor(ts, "running", args[1], args[2:])
+	waitFor(ts, false, "running", args[1], args[2:])
 	lines := strings.Split(ts.ReadFile("stdout"), "\n")
 	ts.Setenv(args[0], strings.Fields(lines[1])[0])
 }
@@ -128,10 +128,11 @@ func cmdHex(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
-// waitfor TEXT COMMAND... runs the command until its output matches.
+// [!] waitfor TEXT COMMAND... runs the command until its output has the text, or has
+// it no more.
 func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
+	if len(args) < 2 {
 		ts.Fatalf("usage: waitfor TEXT COMMAND [args...]")
 	}
-	waitFor(ts, args[0], args[1], args[2:])
+	waitFor(ts, neg, args[0], args[1], args[2:])
 }

@@ -95,6 +95,24 @@ func (d *dist) Connect(_ context.Context, node string) (engine.NodeID, error) {
 	return other.Node(), n.connect(d.self, other)
 }
 
+// Introduce implements engine.Dist.
+func (d *dist) Introduce(ctx context.Context, node, to engine.NodeID) error {
+	n := d.net
+	n.mu.Lock()
+	var from *engine.Engine
+	for _, e := range n.nodes {
+		if e.Node() == node {
+			from = e
+		}
+	}
+	n.mu.Unlock()
+	if from == nil {
+		return engine.Reasonf(engine.NoConnection, "no node %v", node)
+	}
+	_, err := from.Connect(ctx, to.String())
+	return err
+}
+
 // connect makes a session. n.mu is held.
 func (n *Network) connect(a, b *engine.Engine) error {
 	n.sessions++
