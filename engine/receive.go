@@ -209,11 +209,15 @@ func (p *Process) After(match Match, id uint64) *Message {
 func (p *Process) Take(m *Message) { p.mailbox.take(m, p) }
 
 // Arrived returns a channel that is closed as long as there is a message.
-func (p *Process) Arrived() <-chan struct{} {
+func (p *Process) Arrived() <-chan struct{} { return p.ArrivedAfter(nil) }
+
+// ArrivedAfter returns a channel that is closed as long as there is a message behind
+// another one that is in the mailbox, or any, if that is nil.
+func (p *Process) ArrivedAfter(after *Message) <-chan struct{} {
 	b := &p.mailbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.first != nil || b.closed {
+	if after != b.last || b.closed {
 		return closedChan
 	}
 	if b.arrived == nil {

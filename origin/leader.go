@@ -77,7 +77,7 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	if l.cfg.Files != nil {
 		spec.Mounts = l.cfg.Files.Mounts()
 	}
-	spec.Leader = engine.Leader{PID: l.proc.PID(), Token: l.token}
+	spec.Leader = l.Leader()
 	spec.Link = true
 	spec.Monitor = l.eng.MakeRef()
 	l.mu.Lock()
@@ -85,6 +85,9 @@ func (l *Leader) Spawn(node engine.NodeID, spec *engine.Spec) engine.PID {
 	l.mu.Unlock()
 	return l.proc.Spawn(node, spec)
 }
+
+// Leader returns what a spec names this leader by.
+func (l *Leader) Leader() engine.Leader { return engine.Leader{PID: l.proc.PID(), Token: l.token} }
 
 // Attach makes this the leader of a process that runs: its output comes here from now
 // on, and Wait reports its end. It sees no directories. What a process of another
@@ -95,7 +98,7 @@ func (l *Leader) Attach(pid engine.PID) {
 	l.attached = pid
 	l.mu.Unlock()
 	l.proc.Monitor(pid)
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: engine.Leader{PID: l.proc.PID(), Token: l.token}})
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: l.Leader()})
 }
 
 // Detach gives a process back to the leader that it was spawned with.
@@ -115,6 +118,9 @@ func (l *Leader) Resize(rows, cols uint16) {
 		l.proc.Send(pid, &engine.Signal{Kind: engine.KindWindow, N: uint64(rows)<<16 | uint64(cols)})
 	}
 }
+
+// Flush returns when all output that has come is written, or the context is done.
+func (l *Leader) Flush(ctx context.Context) { l.out.flush(ctx) }
 
 // Wait returns when the process that was spawned has ended and all its output is written, or
 // with the context's error.

@@ -18,10 +18,11 @@ type output struct {
 	l    *Leader
 	wake chan struct{} // has one element when queue is not empty
 
-	mu     sync.Mutex
-	queue  []*engine.Signal            // Output, and Down of processes
-	runs   map[*engine.Signal]struct{} // of these, those that Wait waits for
-	unpaid map[engine.PID]int          // bytes taken and not yet given back as credit
+	mu      sync.Mutex
+	queue   []*engine.Signal                 // Output, and Down of processes
+	runs    map[*engine.Signal]struct{}      // of these, those that Wait waits for
+	flushes map[*engine.Signal]chan struct{} // marks in the queue that flush waits for
+	unpaid  map[engine.PID]int               // bytes taken and not yet given back as credit
 
 	// Of the writing goroutine alone.
 	written map[engine.PID]int // of the unpaid bytes, those that are written
@@ -34,6 +35,7 @@ func (o *output) init(l *Leader) {
 	o.unpaid = map[engine.PID]int{}
 	o.written = map[engine.PID]int{}
 	o.runs = map[*engine.Signal]struct{}{}
+	o.flushes = map[*engine.Signal]chan struct{}{}
 }
 
 // add queues output. A process that writes beyond its credit is killed: its
@@ -63,6 +65,21 @@ func (o *output) end(sig *engine.Signal, run bool) {
 	o.queue = append(o.queue, sig)
 	o.mu.Unlock()
 	o.notify()
+}
+
+// flush returns when all that has come is written, or the context is done.
+func (o *output) flush(ctx context.Context) {
+	mark := &engine.Signal{Kind: engine.KindDown}
+	done := make(chan struct{})
+	o.mu.Lock()
+	o.flushes[mark] = done
+	o.queue = append(o.queue, mark)
+	o.mu.Unlock()
+	o.notify()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 func (o *output) notify() {
@@ -158,6 +175,10 @@ func (o *output) pay(to engine.PID, n int, last bool) {
 // the leader ends before someone waits for it.
 func (o *output) finish(ctx context.Context, sig *engine.Signal) {
 	o.mu.Lock()
+	if done := o.flushes[sig]; done != nil {
+		delete(o.flushes, sig)
+		close(done)
+	}
 	delete(o.unpaid, sig.From)
 	_, run := o.runs[sig]
 	delete(o.runs, sig)
