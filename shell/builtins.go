@@ -155,14 +155,15 @@ func (s *Session) procOf(v starlark.Value) (engine.PID, error) {
 		p.Node, err = s.cfg.Engine.Connect(s.context(), node)
 		return p, err
 	case name == "":
-		for _, peer := range s.cfg.Engine.Nodes() {
-			c, err := s.client(peer.Name)
-			if err != nil {
-				return engine.PID{}, err
-			}
-			return c.Whereis(s.context(), node, true)
+		peers := s.cfg.Engine.Nodes()
+		if len(peers) == 0 {
+			return engine.PID{}, engine.Reasonf(engine.NoProc, "no node is connected that could know %s", text)
 		}
-		return engine.PID{}, engine.Reasonf(engine.NoProc, "no node is connected that could know %s", text)
+		c, err := s.client(peers[0].Name)
+		if err != nil {
+			return engine.PID{}, err
+		}
+		return c.Whereis(s.context(), node, true)
 	}
 	c, err := s.client(node)
 	if err != nil {
