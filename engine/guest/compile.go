@@ -15,7 +15,6 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/codecache"
 	"github.com/wnode-project/wnode/engine/guest/image"
-	"github.com/wnode-project/wnode/engine/guest/meter"
 )
 
 const (
@@ -31,6 +30,7 @@ const (
 // compiled holds each module once, compiled on first use.
 type compiled struct {
 	rt    wazero.Runtime
+	host  func() error // adds the host modules to rt, once; an instance needs them
 	pool  *pool
 	snaps *snapshots
 	disk  *codecache.Cache // nil: none
@@ -60,6 +60,19 @@ type entry struct {
 	unfit string      // why there are no snapshots of it; their lock guards it
 }
 
+// compiled says whether the code is there; e may be nil.
+func (e *entry) compiled() bool {
+	if e == nil {
+		return false
+	}
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
+	}
+}
+
 // found is what a compilation makes.
 type found struct {
 	admitted
@@ -69,8 +82,8 @@ type found struct {
 	server  bool // it handles messages: see package abi
 }
 
-func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecache.Cache, cores int) {
-	c.rt, c.pool, c.snaps, c.disk, c.cores = rt, p, s, disk, cores
+func (c *compiled) init(rt wazero.Runtime, host func() error, p *pool, s *snapshots, disk *codecache.Cache, cores int) {
+	c.rt, c.host, c.pool, c.snaps, c.disk, c.cores = rt, sync.OnceValue(host), p, s, disk, cores
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, c.cores))
 	c.limit = maxCompile
@@ -82,12 +95,17 @@ func (c *compiled) init(rt wazero.Runtime, p *pool, s *snapshots, disk *codecach
 // when the one that began it gives up, so that the next finds it done. A module
 // that was refused, or that took too long, is refused at once the next time.
 func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, func(), error) {
+	return c.getCounted(ctx, m, nil, o)
+}
+
+// getCounted is as get, of a module that was counted already, unless that is nil.
+func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, func(), error) {
 	c.mu.Lock()
 	if err := c.refused.get(m.CID); err != nil {
 		c.mu.Unlock()
 		return nil, nil, err
 	}
-	e := c.use(m, o)
+	e := c.use(m, counted, o)
 	c.mu.Unlock()
 	release := func() { c.release(e) }
 	select {
@@ -105,12 +123,12 @@ func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin
 
 // use returns the module's entry with one user more, and begins to compile a
 // new one. c.mu is held.
-func (c *compiled) use(m engine.ModuleData, o engine.Origin) *entry {
+func (c *compiled) use(m engine.ModuleData, counted *counted, o engine.Origin) *entry {
 	e := c.byID[m.CID]
 	if e == nil {
 		e = &entry{id: m.CID, size: len(m.Bytes), turn: c.slots.queue(o), ready: make(chan struct{})}
 		c.byID[m.CID] = e
-		c.wg.Go(func() { c.compile(e, m.Bytes) })
+		c.wg.Go(func() { c.compile(e, m.Bytes, counted) })
 	} else {
 		c.slots.join(e.turn, o)
 		if e.users == 0 {
@@ -128,7 +146,7 @@ func (c *compiled) prepare(m engine.ModuleData) {
 		c.mu.Unlock()
 		return
 	}
-	e := c.use(m, engine.Origin{})
+	e := c.use(m, nil, engine.Origin{})
 	c.mu.Unlock()
 	c.release(e)
 }
@@ -144,25 +162,24 @@ func (c *compiled) close() {
 
 // compile fills in e once it has a slot, which it keeps until the compiler has
 // really returned. When that takes too long, those that wait are told so before.
-func (c *compiled) compile(e *entry, b []byte) {
+func (c *compiled) compile(e *entry, b []byte, m *counted) {
 	<-e.turn.granted
 	defer c.slots.release(e.turn)
-	a, err := admit(b)
-	if err != nil {
-		c.done(e, found{}, err)
-		return
-	}
 	late := time.AfterFunc(c.limit, func() {
 		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
 	})
 	defer late.Stop()
-	f := found{admitted: a}
-	counted, err := metered(b)
+	err := c.host()
+	if err == nil && m == nil {
+		m, err = count(b)
+	}
+	var f found
 	if err == nil {
-		im := image.Split(counted)
+		im := image.Split(m.code)
+		f.admitted = m.admitted
 		if f.code, err = c.compileModule(e.id, im.Code); err == nil {
-			f.initial, f.library, f.server = newInitial(im, a.memory), newLibrary(b, f.code), isServer(f.code)
+			f.initial, f.library, f.server = newInitial(im, f.memory), newLibrary(b, f.code), isServer(f.code)
 		} else {
 			err = engine.Reason{Word: engine.ModuleInvalid, Detail: oneLine(err.Error())}
 		}
@@ -170,19 +187,6 @@ func (c *compiled) compile(e *entry, b []byte) {
 	if !c.done(e, f, err) {
 		f.close()
 	}
-}
-
-// metered returns what is compiled for a module that was admitted, before its
-// initial state is taken out.
-func metered(b []byte) ([]byte, error) {
-	code, info, err := meter.Rewrite(capTables(b))
-	if err == nil && info.Stack > maxStaticStack {
-		err = fmt.Errorf("the module's calls can take %d words of stack without any recursion, the limit is %d", info.Stack, maxStaticStack)
-	}
-	if err != nil {
-		return nil, engine.Reason{Word: engine.ModuleInvalid, Detail: err.Error()}
-	}
-	return code, nil
 }
 
 // close gives up what a compilation made.
@@ -210,10 +214,8 @@ func (c *compiled) compileModule(id cid.Cid, b []byte) (code wazero.CompiledModu
 func (c *compiled) done(e *entry, f found, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	select {
-	case <-e.ready:
+	if e.compiled() {
 		return false
-	default:
 	}
 	e.found, e.err = f, err
 	if err != nil {
@@ -270,9 +272,7 @@ func (c *compiled) evict() (drop []*entry) {
 	}
 	for i := 0; i < len(c.idle)-1 && total > maxIdle; {
 		e := c.idle[i]
-		select {
-		case <-e.ready:
-		default:
+		if !e.compiled() {
 			i++
 			continue
 		}

@@ -36,7 +36,7 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	ctx := context.Background()
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
-	c.init(rt, &pool{}, &snapshots{}, nil, 2)
+	c.init(rt, func() error { return nil }, &pool{}, &snapshots{}, nil, 2)
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {

@@ -1,194 +1,34 @@
 package guest
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"sync"
 	"time"
 
-	"github.com/ipfs/go-cid"
-	"github.com/tetratelabs/wazero"
-
 	"github.com/wnode-project/wnode/engine"
-	"github.com/wnode-project/wnode/engine/guest/wasmfile"
-	"github.com/wnode-project/wnode/hostfuncs/abi"
 )
 
-const (
-	// interpretAbove is the estimate of bodyCost above which a module that was
-	// never compiled is interpreted at first: what compiles sooner is compiled.
-	interpretAbove = 5 * time.Millisecond
-	// maxInterpret is how many bytes of modules are interpreted at a time: the
-	// interpreter keeps 19 bytes on the heap for each of a Go program's.
-	maxInterpret = 8 << 20
-)
-
-// interpreter runs modules that were never compiled before, one instance of each
-// at a time. Its runtime is made when the first one comes.
-type interpreter struct {
-	make func() (wazero.Runtime, error)
-
-	mu      sync.Mutex
-	rt      wazero.Runtime
-	running map[cid.Cid]bool
-	bytes   int // of them
-
-	wg sync.WaitGroup // of those that prepare a module
-}
-
-func (i *interpreter) runtime() (wazero.Runtime, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var err error
-	if i.rt == nil {
-		i.rt, err = i.make()
-	}
-	return i.rt, err
-}
-
-func (i *interpreter) close(ctx context.Context) error {
-	i.wg.Wait()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.rt == nil {
-		return nil
-	}
-	return i.rt.Close(ctx)
-}
-
-// take says whether a module may be interpreted; leave is called afterwards.
-func (i *interpreter) take(m engine.ModuleData) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.running[m.CID] || i.bytes+len(m.Bytes) > maxInterpret {
-		return false
-	}
-	if i.running == nil {
-		i.running = map[cid.Cid]bool{}
-	}
-	i.running[m.CID] = true
-	i.bytes += len(m.Bytes)
-	return true
-}
-
-func (i *interpreter) leave(m engine.ModuleData) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.running, m.CID)
-	i.bytes -= len(m.Bytes)
-}
-
-// known says whether a module is compiled, being compiled, refused, or on disk:
-// whether there is no point in interpreting it.
-func (c *compiled) known(id cid.Cid) bool {
-	c.mu.Lock()
-	known := c.byID[id] != nil || c.refused.get(id) != nil
-	c.mu.Unlock()
-	return known || c.disk != nil && c.disk.Has(id.KeyString())
-}
-
-// slowToCompile says whether the estimate for a module is above a bound. It is
-// not for a library that gets random bytes from outside of a host call: the two
-// instances would get different ones.
-func slowToCompile(b []byte, above time.Duration) bool {
-	m, err := wasmfile.Parse(b)
-	if err != nil {
-		return false
-	}
-	if _, ok := m.Export(abi.Restored); ok {
-		return false
-	}
-	var total time.Duration
-	enough := errors.New("enough")
-	return m.Bodies(b, func(f wasmfile.Body) error {
-		if total += bodyCost(f); total > above {
-			return enough
-		}
-		return nil
-	}) == enough
-}
-
-// interpretFirst reports whether a run begins in the interpreter. If so the
-// caller calls t.interpreter.get.
-func (r *Runner) interpretFirst(t *runtime, m engine.ModuleData) bool {
-	above := r.cfg.InterpretAbove
-	if above == 0 {
-		above = interpretAbove
-	}
-	if bytes.Contains(m.Bytes, []byte(abi.Server)) {
-		return false // a journal is of one call
-	}
-	return above > 0 && len(m.Bytes) <= maxInterpret && !t.modules.known(m.CID) &&
-		slowToCompile(m.Bytes, above) && t.interpreter.take(m)
-}
-
-// get returns what interpretable does, and a function to call when it is not used
-// any more, once for each success of take. A process that is told to end does not
-// wait for it.
-func (i *interpreter) get(ctx context.Context, m engine.ModuleData) (wazero.Runtime, *entry, func(), error) {
-	var rt wazero.Runtime
-	var e *entry
-	var err error
-	release := func() {
-		if e != nil {
-			e.code.Close(context.Background())
-		}
-		i.leave(m)
-	}
-	done := make(chan struct{})
-	i.wg.Go(func() {
-		defer close(done)
-		rt, e, err = i.interpretable(m.Bytes)
-	})
-	select {
-	case <-done:
-	case <-ctx.Done():
-		i.wg.Go(func() { <-done; release() })
-		return nil, nil, nil, context.Cause(ctx)
-	}
-	if err != nil {
-		release()
-		return nil, nil, nil, err
-	}
-	return rt, e, release, nil
-}
-
-// interpretable returns a module for the interpreter: the same code, which counts
-// the same, with its initial data still in it.
-func (i *interpreter) interpretable(b []byte) (wazero.Runtime, *entry, error) {
-	a, err := admit(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	counted, err := metered(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	rt, err := i.runtime()
-	if err != nil {
-		return nil, nil, err
-	}
-	code, err := rt.CompileModule(context.Background(), counted)
-	if err != nil {
-		return nil, nil, err
-	}
-	return rt, &entry{found: found{admitted: a, code: code, initial: &initial{memory: a.memory}}}, nil
-}
+// maxHeadStart is how long the interpreter has the cores for itself at most; it
+// has them as long as it took to prepare the module, as the compiler takes longer
+// than that. A Go program's first line takes 5 ms, and 10 beside the compiler.
+const maxHeadStart = 30 * time.Millisecond
 
 // runFirst runs a module that was never compiled: in the interpreter, while the
 // compiler works, and from then on in the compiled code, as [journal] says. It
 // reports false, and has done nothing, for what the interpreter does not take:
 // the compiler then says why.
-func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, limit uint64, report *engine.Report) (engine.Reason, bool) {
+func (r *Runner) runFirst(t *runtime, x *interpreted, p *engine.Process, m engine.ModuleData, limit uint64, report *engine.Report) (engine.Reason, bool) {
 	begin := time.Now()
-	rt, e, release, err := t.interpreter.get(p.Context(), m)
-	if err != nil {
+	defer t.interpreter.leave(x)
+	select {
+	case <-x.ready:
+	case <-p.Context().Done():
 		return engine.Reason{}, false
 	}
-	defer release()
+	if x.err != nil {
+		return engine.Reason{}, false
+	}
 	report.Compile = time.Since(begin)
-	if err := e.suits(p.Spec(), limit); err != nil {
+	if err := x.entry.suits(p.Spec(), limit); err != nil {
 		return refusalOf(err), true
 	}
 
@@ -210,20 +50,32 @@ func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, li
 	reports := [2]engine.Report{*report, *report}
 	var ended outcome // of the second instance
 	var crash any     // as of recover
-	done := make(chan struct{})
+	done, alone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() { crash = recover() }()
 		defer j.giveUp() // in case it was not the one that ended the run
-		ended = r.runSecond(t, m, b, limit, &reports[second])
+		head := time.NewTimer(min(report.Compile, maxHeadStart))
+		defer head.Stop()
+		select {
+		case <-head.C:
+		case <-alone: // what comes next still wants the code
+		}
+		ended = r.runSecond(t, x.counted, m, b, limit, &reports[second])
 	}()
-	out := r.instance(a, limit, &reports[first],
-		func() (*instance, error) { return t.newInstance(a, rt, e, a, limit) },
-		func(i *instance, _ bool) { i.close() })
-	if out.final {
-		stopSecond(nil)
-	}
-	<-done
+	out := outcome{final: true} // also if wazero panics, as it does when it gets no memory
+	func() {
+		defer func() {
+			if out.final {
+				stopSecond(nil)
+			}
+			close(alone)
+			<-done // nothing of a process goes on behind its end
+		}()
+		out = r.instance(a, limit, &reports[first],
+			func() (*instance, error) { return t.newInstance(a, x.rt, x.entry, a, limit) },
+			func(i *instance, _ bool) { i.close() })
+	}()
 	if crash != nil {
 		panic(crash)
 	}
@@ -237,8 +89,8 @@ func (r *Runner) runFirst(t *runtime, p *engine.Process, m engine.ModuleData, li
 }
 
 // runSecond runs the second instance, once its module is compiled.
-func (r *Runner) runSecond(t *runtime, m engine.ModuleData, s *side, limit uint64, report *engine.Report) outcome {
-	code, release, err := t.modules.get(s, m, s.run.p.Spec().Origin)
+func (r *Runner) runSecond(t *runtime, c *counted, m engine.ModuleData, s *side, limit uint64, report *engine.Report) outcome {
+	code, release, err := t.modules.getCounted(s, m, c, s.run.p.Spec().Origin)
 	switch {
 	case err == nil:
 	case s.Err() == nil && s.seize():

@@ -123,6 +123,20 @@ func TestFirstRunOutput(t *testing.T) {
 	}
 }
 
+// Runs that begin while the module is compiled are interpreted too.
+func TestFirstRunsAtOnce(t *testing.T) {
+	n := newNodeOf(t, guest.Config{Host: hostfuncs.New(), InterpretAbove: 1})
+	var all []*run
+	for range 8 {
+		all = append(all, n.start(example(t, "yes"), engine.Spec{Args: []string{"1000"}}))
+	}
+	for i, r := range all {
+		if got := r.end(t); got.Word != engine.Normal || !bytes.Equal(r.out.Bytes(), all[0].out.Bytes()) || r.out.Len() == 0 {
+			t.Errorf("run %d: %+v; %d bytes, the first %d", i, got, r.out.Len(), all[0].out.Len())
+		}
+	}
+}
+
 // deepens calls itself 5000 times, more than the interpreter can, and returns
 // how often:
 // (module (func $f (param i32) (result i32) (if (result i32) (local.get 0)

@@ -2,7 +2,6 @@ package guest
 
 import (
 	"context"
-	"reflect"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -11,10 +10,6 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/meter"
 )
-
-// keptStack is the largest stack, in bytes, that a function keeps between runs:
-// wazero grows it as the guest recurses and never shrinks it.
-const keptStack = 64 << 10
 
 // instance is a module in memory. It runs one process after another, and holds
 // nothing of a process: host functions find theirs through the context of the
@@ -70,36 +65,6 @@ func withMemory(ctx context.Context, mem *memory) context.Context {
 		return s
 	}
 	return experimental.WithMemoryAllocator(ctx, mem)
-}
-
-// function is an exported function; it has a stack of its own.
-type function struct {
-	f     api.Function
-	stack reflect.Value // as wazero holds it; not valid if it holds it otherwise
-}
-
-// exportedFunction is as of api.Module, and keeps what it returned last for the
-// next process: looking it up takes as long as a short run.
-func (i *instance) exportedFunction(name string) api.Function {
-	if i.f == nil || i.name != name {
-		i.name, i.function = name, function{f: i.mod.ExportedFunction(name)}
-		if v := reflect.ValueOf(i.f); v.Kind() == reflect.Pointer && v.Elem().Kind() == reflect.Struct {
-			i.stack = v.Elem().FieldByName("stack")
-		}
-	}
-	return i.f
-}
-
-// stackSize returns how many bytes of stack the function holds, false if that
-// is not known. wazero has no way to ask.
-func (f *function) stackSize() (int, bool) {
-	if f.f == nil {
-		return 0, true
-	}
-	if f.stack.Kind() != reflect.Slice {
-		return 0, false
-	}
-	return f.stack.Cap() * int(f.stack.Type().Elem().Size()), true
 }
 
 // reset makes an instance whose process has ended by itself as new, and reports

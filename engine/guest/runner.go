@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	goruntime "runtime"
 	"strings"
@@ -118,16 +117,12 @@ func (r *Runner) start() (*runtime, error) {
 		return nil, errors.New("the runner is closed")
 	}
 	if r.running == nil {
-		t, err := r.newRuntime()
-		if err != nil {
-			return nil, err
-		}
-		r.running = t
+		r.running = r.newRuntime()
 	}
 	return r.running, nil
 }
 
-func (r *Runner) newRuntime() (*runtime, error) {
+func (r *Runner) newRuntime() *runtime {
 	ctx := context.Background()
 	cfg := wazero.NewRuntimeConfig()
 	t := &runtime{}
@@ -147,19 +142,16 @@ func (r *Runner) newRuntime() (*runtime, error) {
 	}
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 	t.snaps.init(&t.pool)
-	t.modules.init(t.rt, &t.pool, &t.snaps, t.disk, r.cfg.Slots)
+	t.modules.init(t.rt, func() error { return r.instantiateHost(ctx, t.rt) }, &t.pool, &t.snaps, t.disk, r.cfg.Slots)
 	t.spaces.init()
-	if err := r.instantiateHost(ctx, t.rt); err != nil {
-		return nil, errors.Join(err, t.close(ctx))
-	}
-	return t, nil
+	return t
 }
 
 // instantiateHost adds what guests import to a runtime. What the meter calls is not
 // part of the journal of a run: each tier counts for itself.
 func (r *Runner) instantiateHost(ctx context.Context, rt wazero.Runtime) error {
 	if err := errors.Join(instantiateMeter(ctx, rt), r.cfg.Host.Instantiate(ctx, &tapped{Runtime: rt})); err != nil {
-		return fmt.Errorf("host functions: %w", err)
+		return engine.Reasonf(engine.SystemLimit, "host functions: %v", err)
 	}
 	return nil
 }
@@ -208,8 +200,8 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	if r.interpretFirst(t, m) {
-		if why, ok := r.runFirst(t, p, m, limit, report); ok {
+	if x := r.interpretFirst(t, m); x != nil {
+		if why, ok := r.runFirst(t, x, p, m, limit, report); ok {
 			return why
 		}
 	}
