@@ -25,7 +25,7 @@ func TestInterpreterShares(t *testing.T) {
 	// (module (func (export "_start"))) and a custom section of nothing
 	b := append([]byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x0a\x01\x06_start\x00\x00\x0a\x04\x01\x02\x00\x0b"),
 		append([]byte("\x00\x80\x80\xc0\x00\x04none"), make([]byte, 1<<20-5)...)...)
-	m := engine.ModuleData{CID: moduleData(t, b).CID, Bytes: b}
+	m := engine.ModuleData{CID: moduleData(b).CID, Bytes: b}
 	var all []*interpreted
 	for x := i.take(m); x != nil; x = i.take(m) {
 		all = append(all, x)
