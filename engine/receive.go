@@ -113,11 +113,14 @@ func (p *Process) sendRemote(sig *Signal) error {
 // cannot be reached or is this one.
 func (p *Process) reach(node NodeID) *Session {
 	s := p.eng.Session(node)
-	if s != nil || node == p.eng.node || node == (NodeID{}) {
+	if s != nil && s.ctx.Err() == nil || node == p.eng.node || node == (NodeID{}) {
 		return s
 	}
 	p.Pause()
 	defer p.Resume()
+	if s != nil {
+		<-s.ended // soon
+	}
 	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
 	defer cancel()
 	if _, err := p.eng.Connect(ctx, node.String()); err != nil {

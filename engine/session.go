@@ -25,6 +25,8 @@ type Session struct {
 	knows     bool          // it is told of names and groups; under the directory's lock, as the next
 	entries   int           // names and memberships it told of
 
+	ended chan struct{} // closed when it is lost and all have been told
+
 	mu    sync.Mutex
 	lost  bool
 	bound map[endpoint]struct{} // who must hear of its loss
@@ -39,7 +41,7 @@ const maxCalls = 64
 func (e *Engine) SessionUp(p Peer, l Link) (*Session, error) {
 	s := &Session{
 		eng: e, peer: p, link: l, calls: make(chan struct{}, maxCalls),
-		bound: map[endpoint]struct{}{}, held: map[PID]chan struct{}{},
+		ended: make(chan struct{}), bound: map[endpoint]struct{}{}, held: map[PID]chan struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := e.addSession(s); err != nil {
@@ -244,18 +246,11 @@ func (s *Session) holds(to PID) <-chan struct{} {
 // fire once, with noconnection. Signals queued for the peer are lost.
 func (s *Session) Down(why error) {
 	e := s.eng
-	e.mu.Lock()
-	if e.sessions[s.peer.Node] != s {
-		e.mu.Unlock()
+	s.mu.Lock()
+	if s.lost {
+		s.mu.Unlock()
 		return
 	}
-	delete(e.sessions, s.peer.Node)
-	e.tellNodes(MessageNodeDown, s)
-	lost := e.takeCalls(s.peer.Node)
-	e.mu.Unlock()
-	s.cancel()
-	e.unlearn(s)
-	s.mu.Lock()
 	s.lost = true
 	bound := s.bound
 	s.bound = nil
@@ -264,9 +259,19 @@ func (s *Session) Down(why error) {
 	}
 	s.held = nil
 	s.mu.Unlock()
+	s.cancel()
 	for p := range bound {
 		p.sessionDown(s)
 	}
+	e.unlearn(s)
+	// There is no other session with the node until here, or what is forgotten and
+	// told by its node might be of that one.
+	e.mu.Lock()
+	delete(e.sessions, s.peer.Node)
+	e.tellNodes(MessageNodeDown, s)
+	lost := e.takeCalls(s.peer.Node)
+	e.mu.Unlock()
+	close(s.ended)
 	for _, c := range lost {
 		c <- &Signal{Kind: KindReply, Reason: Reason{Word: NoConnection, Detail: "node " + s.peer.Name + " is down"}}
 	}
