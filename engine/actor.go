@@ -7,6 +7,10 @@ type endpoint interface {
 	// signal handles a signal to it, on the sender's goroutine or the reader of
 	// its session. It never blocks, and owns the signal.
 	signal(*Signal)
+	// told is called with actor.mu held for a Down or Exit that a monitor or link
+	// asked for, in one step with the end of that monitor or link: who takes it back
+	// later finds it in the mailbox.
+	told(*Signal)
 	// sessionDown is called when a session is lost that it was bound to.
 	sessionDown(*Session)
 }
@@ -158,7 +162,7 @@ func (a *actor) bindTo(n NodeID) {
 }
 
 // books keeps the books of links and monitors for a signal that came, and reports
-// whether its owner has to do something about it.
+// whether it is one to be told.
 func (a *actor) books(sig *Signal) bool {
 	a.mu.Lock()
 	gone := a.gone
@@ -201,6 +205,9 @@ func (a *actor) books(sig *Signal) bool {
 			a.watching.delete(sig.Ref)
 		}
 	}
+	if tell = tell && !gone; tell {
+		a.self.told(sig)
+	}
 	a.mu.Unlock()
 	switch {
 	case answer != nil:
@@ -212,7 +219,7 @@ func (a *actor) books(sig *Signal) bool {
 			a.bindTo(sig.From.Node)
 		}
 	}
-	return tell && !gone
+	return tell
 }
 
 // lost takes what was bound to a session and returns the signals that its loss is.

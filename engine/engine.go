@@ -159,6 +159,8 @@ func (e *Engine) bounce(sig *Signal, w Word) {
 		back.Kind, back.Ref = KindDown, sig.Ref
 	case KindLink:
 		back.Kind = KindExit
+	case KindUnlink:
+		back.Kind, back.N = KindUnlinkAck, sig.N
 	case KindOutput, KindInput, KindFile:
 		back.Kind = KindDown // the zero Ref: your group leader is gone
 	default:
@@ -185,7 +187,7 @@ func (e *Engine) deliver(sig *Signal) {
 		return
 	}
 	to := sig.To
-	if to.Counter == 0 && sig.Name != "" {
+	if to.Counter == 0 && sig.Name != "" && sig.Kind.takesName() {
 		to = e.Whereis(sig.Name)
 	}
 	if p := e.end(to); p != nil {

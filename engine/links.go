@@ -72,7 +72,7 @@ func (p *Process) Spawn(node NodeID, spec *Spec) (PID, error) {
 			return PID{}, Reasonf(NotGranted, "the parent has no grant %q", g)
 		}
 	}
-	spec.Origin = p.spec.Origin
+	spec.Origin, spec.account = p.spec.Origin, p.account
 	if spec.Leader.PID.IsZero() {
 		spec.Leader = p.Leader()
 	}

@@ -16,6 +16,7 @@ type directory struct {
 	local  map[string]PID
 	global map[string]map[PID]struct{} // who claims a cluster-wide name
 	groups map[string]map[PID]int      // how often each joined
+	told   int                         // cluster-wide names and memberships of this node's processes
 }
 
 // maxEntries bounds the cluster-wide names and memberships that one node has
@@ -86,7 +87,7 @@ func (e *Engine) Unregister(name string) error {
 	}
 	delete(d.local, name)
 	if a := e.actor(pid); a != nil {
-		a.seen(func(v *visible) { v.local = remove(v.local, name) })
+		a.unseen(func(v *visible) { v.local = remove(v.local, name) })
 	}
 	return nil
 }
@@ -117,9 +118,13 @@ func (e *Engine) RegisterGlobal(name string, pid PID) error {
 	if a == nil {
 		return Reason{Word: NoProc}
 	}
+	if err := d.mayTell(); err != nil {
+		return err
+	}
 	return a.seen(func(v *visible) {
 		v.global = append(v.global, name)
 		d.claim(name, pid)
+		d.told++
 		e.announce(&Signal{Kind: KindGlobal, From: pid, Name: name, N: 1})
 	})
 }
@@ -135,7 +140,7 @@ func (e *Engine) UnregisterGlobal(name string) error {
 	}
 	e.dropGlobal(name, pid)
 	if a := e.actor(pid); a != nil {
-		a.seen(func(v *visible) { v.global = remove(v.global, name) })
+		a.unseen(func(v *visible) { v.global = remove(v.global, name) })
 	}
 	return nil
 }
@@ -161,12 +166,16 @@ func (e *Engine) Join(group string, pid PID) error {
 	if a == nil {
 		return Reason{Word: NoProc}
 	}
+	if err := d.mayTell(); err != nil {
+		return err
+	}
 	return a.seen(func(v *visible) {
 		if v.groups == nil {
 			v.groups = map[string]int{}
 		}
 		v.groups[group]++
 		d.member(group, pid, 1)
+		d.told++
 		e.announce(&Signal{Kind: KindGroup, From: pid, Name: group, N: 1})
 	})
 }
@@ -180,13 +189,12 @@ func (e *Engine) Leave(group string, pid PID) error {
 	if a == nil || d.groups[group][pid] == 0 {
 		return Reasonf(NoProc, "no member of %q", group)
 	}
-	a.seen(func(v *visible) {
+	a.unseen(func(v *visible) {
 		if v.groups[group]--; v.groups[group] == 0 {
 			delete(v.groups, group)
 		}
 	})
-	d.member(group, pid, -1)
-	e.announce(&Signal{Kind: KindGroup, From: pid, Name: group})
+	e.dropMember(group, pid)
 	return nil
 }
 
@@ -255,7 +263,16 @@ func (d *directory) member(group string, pid PID, n int) {
 // dropGlobal takes a claim of a process of this node back. The directory is locked.
 func (e *Engine) dropGlobal(name string, pid PID) {
 	e.directory.unclaim(name, pid)
+	e.directory.told--
 	e.announce(&Signal{Kind: KindGlobal, From: pid, Name: name})
+}
+
+// dropMember takes one membership of a process of this node back. The directory is
+// locked.
+func (e *Engine) dropMember(group string, pid PID) {
+	e.directory.member(group, pid, -1)
+	e.directory.told--
+	e.announce(&Signal{Kind: KindGroup, From: pid, Name: group})
 }
 
 // announce tells all connected nodes. The directory is locked, so that all hear of
@@ -343,7 +360,7 @@ func (e *Engine) resolve(name string) {
 		}
 		e.dropGlobal(name, pid)
 		if a := e.actor(pid); a != nil {
-			a.seen(func(v *visible) { v.global = remove(v.global, name) })
+			a.unseen(func(v *visible) { v.global = remove(v.global, name) })
 			if p, ok := a.self.(*Process); ok {
 				p.mailbox.add(&Message{Kind: MessageNameLost, From: winner, Data: []byte(name), prepaid: true}, nil, p)
 			}
@@ -395,13 +412,21 @@ func (e *Engine) forget(a *actor) {
 	}
 	for group, n := range v.groups {
 		for range n {
-			d.member(group, a.pid, -1)
-			e.announce(&Signal{Kind: KindGroup, From: a.pid, Name: group})
+			e.dropMember(group, a.pid)
 		}
 	}
 }
 
-// seen changes under what a process can be found, if it does not end. The
+// mayTell returns why this node may have no more entries at others. The directory
+// is locked.
+func (d *directory) mayTell() error {
+	if d.told >= maxEntries {
+		return Reasonf(SystemLimit, "this node has %d cluster-wide names and members of groups", d.told)
+	}
+	return nil
+}
+
+// seen adds to that under which a process can be found, if it does not end. The
 // directory is locked.
 func (a *actor) seen(f func(*visible)) error {
 	a.mu.Lock()
@@ -419,6 +444,16 @@ func (a *actor) seen(f func(*visible)) error {
 	}
 	f(v)
 	return nil
+}
+
+// unseen takes from that under which a process can be found, also of one that ends:
+// a name that it has no more may be another's by now. The directory is locked.
+func (a *actor) unseen(f func(*visible)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.visible != nil {
+		f(a.visible)
+	}
 }
 
 func remove(list []string, s string) []string {

@@ -81,6 +81,9 @@ func (n *Native) signal(sig *Signal) {
 	n.handle(sig)
 }
 
+// told implements endpoint: signal has it handled without the lock.
+func (n *Native) told(*Signal) {}
+
 // sessionDown implements endpoint.
 func (n *Native) sessionDown(s *Session) {
 	for _, sig := range n.lost(s) {

@@ -108,17 +108,23 @@ func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
 // Kill tells the process to end with the reason. The first reason stays.
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kill(r)
+}
+
+// kill is Kill with p.mu held.
+func (p *Process) kill(r Reason) {
 	if p.gone {
-		p.mu.Unlock()
 		return
+	}
+	if r.Word == "" {
+		r.Word = Killed // by who gave no reason
 	}
 	if p.why.Word == "" {
 		p.why = r
 		p.state = Exiting
 	}
-	r = p.why
-	p.mu.Unlock()
-	p.cancel(r)
+	p.cancel(p.why)
 	p.mailbox.poke(p)
 }
 
@@ -265,40 +271,49 @@ func (p *Process) signal(sig *Signal) {
 			return
 		}
 		p.books(sig)
-	case KindUnlink, KindUnlinkAck, KindMonitor, KindDemonitor:
+	case KindUnlink, KindUnlinkAck, KindMonitor, KindDemonitor, KindExit:
 		p.books(sig)
-	case KindExit:
-		if p.books(sig) {
-			p.exitSignal(sig.From, sig.Reason, true)
-		}
 	case KindExit2:
+		if sig.session != nil && !sig.session.controls(p) {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.exitSignal(sig.From, sig.Reason, false)
 	case KindDown:
 		if sig.Ref.IsZero() {
 			p.io.signal(sig)
-		} else if p.books(sig) {
-			p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
+		} else {
+			p.books(sig)
 		}
 	case KindCredit, KindInputData, KindFileReply, KindWindow:
 		p.io.signal(sig)
 	case KindLeader:
-		p.setLeader(sig.Leader)
+		if sig.session == nil || sig.session.controls(p) {
+			p.setLeader(sig.Leader)
+		}
 	}
 }
 
-// exitSignal handles an exit signal as OTP does.
+// told implements endpoint.
+func (p *Process) told(sig *Signal) {
+	if sig.Kind == KindExit {
+		p.exitSignal(sig.From, sig.Reason, true)
+		return
+	}
+	p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
+}
+
+// exitSignal handles an exit signal as OTP does. p.mu is held.
 func (p *Process) exitSignal(from PID, r Reason, link bool) {
-	p.mu.Lock()
-	traps := p.trapsExit
-	p.mu.Unlock()
 	switch {
 	case !link && r.Word == Kill:
-		p.Kill(Reason{Word: Killed, Detail: r.Detail})
-	case traps:
+		p.kill(Reason{Word: Killed, Detail: r.Detail})
+	case p.trapsExit:
 		p.mailbox.add(&Message{Kind: MessageExit, From: from, Reason: r, prepaid: link}, nil, p)
 	case r.Word == Normal && from != p.pid:
 	default:
-		p.Kill(r)
+		p.kill(r)
 	}
 }
 

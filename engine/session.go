@@ -152,18 +152,22 @@ func (s *Session) Deliver(sig *Signal) error {
 		if sig.Spec.Parent != sig.From {
 			return fmt.Errorf("a spawn in another's name")
 		}
+		if ref := sig.Spec.Monitor; !ref.IsZero() && ref.Node != s.peer.Node {
+			return fmt.Errorf("a monitor with a reference that is not its to make")
+		}
 		sig.Spec.account = s.peer.Origin
 		if sig.Spec.Origin != s.peer.Origin {
 			sig.Spec.Origin = vouched(s.peer.Origin, sig.Spec.Origin)
 		}
 		e.deliver(sig)
-	case KindExit2, KindLeader:
-		if p := e.Process(sig.To); p != nil && !e.mayControl(s.peer, p.spec.Origin) {
-			return nil
+	case KindMonitor:
+		// Else it could take the place of another node's monitor.
+		if sig.Ref.Node != s.peer.Node {
+			return fmt.Errorf("a monitor with a reference that is not its to make")
 		}
 		e.deliver(sig)
-	case KindLink:
-		sig.session = s
+	case KindExit2, KindLeader, KindLink:
+		sig.session = s // the process looks whether the peer may
 		e.deliver(sig)
 	default:
 		e.deliver(sig)
@@ -181,6 +185,9 @@ var actions = map[Kind]string{
 	KindOutput: "signal:io", KindCredit: "signal:io", KindInput: "signal:io", KindInputData: "signal:io",
 	KindFile: "signal:io", KindFileReply: "signal:io", KindWindow: "signal:io",
 }
+
+// controls reports whether the peer may end a process.
+func (s *Session) controls(p *Process) bool { return s.eng.mayControl(s.peer, p.spec.Origin) }
 
 // mayControl reports whether a peer may end a process of an origin.
 func (e *Engine) mayControl(p Peer, o Origin) bool {
@@ -203,7 +210,7 @@ func (e *Engine) mayLink(p *Process, sig *Signal) bool {
 	case traps:
 		return true
 	case sig.session != nil:
-		return sig.N == 0 && e.mayControl(sig.session.peer, p.spec.Origin)
+		return sig.N == 0 && sig.session.controls(p)
 	}
 	from, ok := e.end(sig.From).(*Process)
 	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == e.owner
