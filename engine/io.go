@@ -109,7 +109,7 @@ func (p *Process) setLeader(to Leader) {
 func (p *Process) toLeader(sig *Signal) {
 	to := p.Leader()
 	sig.From, sig.To, sig.Token = p.pid, to.PID, to.Token
-	p.eng.send(sig)
+	p.bound(sig) // its node may not have been connected when the process began
 }
 
 // Write sends bytes of a standard stream to the group leader, and returns when

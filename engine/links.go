@@ -48,6 +48,7 @@ func (p *Process) Exit(to PID, r Reason) error {
 		// The other node would take it for a wish of this node's owner.
 		return Reasonf(NotAllowed, "only processes of the node's owner end those of other nodes")
 	}
+	p.reach(to.Node)
 	p.eng.send(&Signal{Kind: KindExit2, From: p.pid, To: to, Reason: r})
 	return nil
 }

@@ -43,6 +43,7 @@ type Process struct {
 	why          Reason // of the first kill; zero while none
 	trapsExit    bool
 	timers       map[Ref]timer
+	timerBytes   int           // of what they will send
 	watchesNodes bool          // MonitorNode or MonitorNodes was called; under Engine.mu
 	done         chan struct{} // closed when it is gone from the engine; nil until someone asks
 	isDone       bool
@@ -130,16 +131,25 @@ func (p *Process) kill(r Reason) {
 
 // overflow ends a process that does not read what it is sent.
 func (p *Process) overflow() {
-	p.mailbox.mu.Lock()
+	b := &p.mailbox
+	b.mu.Lock()
+	what := Limit(MailboxOverflow, "%d kB, full for %v", b.limit>>10, fullTime)
+	if b.free > maxBeyond {
+		what = Limit(MailboxOverflow, "%d MiB of exits, downs and timeouts", maxBeyond>>20)
+	}
 	by := map[PID]int{}
 	top := PID{}
-	for m := p.mailbox.first; m != nil; m = m.next {
-		if by[m.From] += m.cost(); by[m.From] > by[top] {
+	for m := b.first; m != nil; m = m.next {
+		if by[m.From] += messageCost + len(m.Data); by[m.From] > by[top] {
 			top = m.From
 		}
 	}
-	p.mailbox.mu.Unlock()
-	p.Kill(Limit(MailboxOverflow, "%d kB, full for %v; most is from %s", p.mailbox.limit>>10, fullTime, p.eng.PIDText(top)))
+	full := b.full != nil // else there was room when the time was over
+	b.mu.Unlock()
+	if full {
+		what.Detail += "; most is from " + p.eng.PIDText(top)
+		p.Kill(what)
+	}
 }
 
 // run is what a worker does for the process: all of its life, or for a server
@@ -149,28 +159,27 @@ func (p *Process) run() {
 		if wall := p.spec.Limits.Wall; wall > 0 {
 			p.wall = time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		}
-		reason := p.guarded(p.main)
-		if p.server == nil {
+		reason, ok := p.guarded(p.main)
+		if p.server == nil || !ok {
 			p.exit(reason)
 			return
 		}
 	}
-	p.guarded(p.serve)
+	if reason, ok := p.guarded(p.serve); !ok {
+		p.exit(reason)
+	}
 }
 
-// guarded calls f. Any panic of a Runner is the node's own fault, but it must cost
-// no other process its life.
-func (p *Process) guarded(f func() Reason) (r Reason) {
+// guarded calls f; ok is false if it panicked. Any panic of a Runner is the node's
+// own fault, but it must cost no other process its life.
+func (p *Process) guarded(f func() Reason) (r Reason, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.eng.log.Error("panic while running a guest", "pid", p.pid, "panic", v, "stack", string(debug.Stack()))
 			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
-			if p.server != nil {
-				p.exit(r)
-			}
 		}
 	}()
-	return f()
+	return f(), true
 }
 
 // main resolves, fetches and runs.
@@ -264,7 +273,7 @@ func (e *Engine) alias() string {
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindMessage:
-		p.mailbox.add(sig.Message, sig.session, p)
+		p.mailbox.add(sig.Message, sig, p)
 	case KindLink:
 		if !p.eng.mayLink(p, sig) {
 			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: Reasonf(NotAllowed, "it takes no links of another origin")})

@@ -22,7 +22,7 @@ func (p *Process) Send(to PID, m *Message) error {
 	}
 	switch t := p.eng.end(to).(type) {
 	case *Process:
-		return p.sendLocal(t, m)
+		return p.sendLocal(t, m, true)
 	case *Native:
 		t.signal(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
 	}
@@ -56,22 +56,32 @@ func (p *Process) prepare(m *Message) error {
 	return nil
 }
 
-func (p *Process) sendLocal(t *Process, m *Message) error {
+// sendLocal sends to a process of this node. own says that it is called on the
+// goroutine that runs the process, which has a turn to give up.
+func (p *Process) sendLocal(t *Process, m *Message, own bool) error {
 	for {
 		room := t.mailbox.offer(m, t)
 		if room == nil {
 			return p.check()
 		}
-		p.Pause()
-		select {
-		case <-room:
-		case <-p.ctx.Done():
-		}
-		p.Resume()
-		if err := p.check(); err != nil {
+		if err := p.pause(room, nil, own); err != nil {
 			return err
 		}
 	}
+}
+
+// pause waits for c, the end of over, or that of the process: the error is why.
+func (p *Process) pause(c, over <-chan struct{}, own bool) error {
+	if own {
+		p.Pause()
+		defer p.Resume()
+	}
+	select {
+	case <-c:
+	case <-over:
+	case <-p.ctx.Done():
+	}
+	return p.check()
 }
 
 func (p *Process) sendRemote(sig *Signal) error {
@@ -84,24 +94,20 @@ func (p *Process) sendRemote(sig *Signal) error {
 	} else if sig.To.Incarnation != s.peer.Incarnation {
 		return p.check()
 	}
-	for {
-		wait := s.holds(sig.To)
+	return p.sendOver(s, sig, true)
+}
+
+// sendOver sends a message over a session, when it may. own is as of sendLocal.
+func (p *Process) sendOver(s *Session, sig *Signal, own bool) error {
+	for s.ctx.Err() == nil {
+		wait := s.holds(sig.To, sig.Name)
 		if wait == nil {
-			if wait = s.link.Busy(); wait == nil {
-				break
-			}
+			wait = s.link.Busy()
 		}
-		p.Pause()
-		select {
-		case <-wait:
-		case <-s.ctx.Done():
-		case <-p.ctx.Done():
-		}
-		p.Resume()
-		if s.ctx.Err() != nil {
+		if wait == nil {
 			break
 		}
-		if err := p.check(); err != nil {
+		if err := p.pause(wait, s.ctx.Done(), own); err != nil {
 			return err
 		}
 	}

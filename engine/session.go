@@ -31,6 +31,7 @@ type Session struct {
 	lost  bool
 	bound map[endpoint]struct{} // who must hear of its loss
 	held  map[PID]chan struct{} // processes there whose mailboxes are filling; closed when messages may go on
+	names map[string]PID        // of those, as far as messages to the names went there
 }
 
 // maxCalls bounds the calls one peer may have under way at this node.
@@ -227,21 +228,35 @@ func (s *Session) hold(sig *Signal) error {
 		if len(s.held) >= maxEntries {
 			return fmt.Errorf("%d full mailboxes", len(s.held))
 		}
-		s.held[sig.From] = make(chan struct{})
+		held = make(chan struct{})
+		s.held[sig.From] = held
 	case sig.N == 0 && held != nil:
 		close(held)
 		delete(s.held, sig.From)
+		maps.DeleteFunc(s.names, func(_ string, pid PID) bool { return pid == sig.From })
+	}
+	if sig.N != 0 && sig.Name != "" {
+		if len(s.names) >= maxEntries {
+			return fmt.Errorf("%d names of full mailboxes", len(s.names))
+		}
+		if s.names == nil {
+			s.names = map[string]PID{}
+		}
+		s.names[sig.Name] = sig.From
 	}
 	return nil
 }
 
 // holds returns a channel that is closed when messages may be sent to a process, or
-// nil.
-func (s *Session) holds(to PID) <-chan struct{} {
+// to who has the name, or nil.
+func (s *Session) holds(to PID, name string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.held) == 0 {
 		return nil
+	}
+	if name != "" {
+		to = s.names[name]
 	}
 	if c := s.held[to]; c != nil {
 		return c
@@ -264,7 +279,7 @@ func (s *Session) Down(why error) {
 	for _, held := range s.held {
 		close(held)
 	}
-	s.held = nil
+	s.held, s.names = nil, nil
 	s.mu.Unlock()
 	s.cancel()
 	for p := range bound {
