@@ -323,8 +323,12 @@ func TestHeldSender(t *testing.T) {
 		ends func(s *Session, p *Process)
 		sent int
 	}{
-		{"go on", "", func(s *Session, _ *Process) { s.Deliver(&Signal{Kind: KindWait, From: far(1), To: s.eng.someone(s.eng.node)}) }, 2},
-		{"go on, by name", "name", func(s *Session, _ *Process) { s.Deliver(&Signal{Kind: KindWait, From: far(1), To: s.eng.someone(s.eng.node)}) }, 2},
+		{"go on", "", func(s *Session, _ *Process) {
+			s.Deliver(&Signal{Kind: KindWait, From: far(1), To: s.eng.someone(s.eng.node)})
+		}, 2},
+		{"go on, by name", "name", func(s *Session, _ *Process) {
+			s.Deliver(&Signal{Kind: KindWait, From: far(1), To: s.eng.someone(s.eng.node)})
+		}, 2},
 		{"the session is lost", "", func(s *Session, _ *Process) { s.Down(nil) }, 2},
 		{"the sender is killed", "", func(_ *Session, p *Process) { p.Kill(Reason{Word: Killed}) }, 1},
 	} {

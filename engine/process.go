@@ -275,8 +275,8 @@ func (p *Process) signal(sig *Signal) {
 	case KindMessage:
 		p.mailbox.add(sig.Message, sig, p)
 	case KindLink:
-		if !p.eng.mayLink(p, sig) {
-			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: Reasonf(NotAllowed, "it takes no links of another origin")})
+		if !p.takes(sig) {
+			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: noLink})
 			return
 		}
 		p.books(sig)
@@ -302,6 +302,21 @@ func (p *Process) signal(sig *Signal) {
 			p.setLeader(sig.Leader)
 		}
 	}
+}
+
+// takes implements endpoint: a process that takes a link may end with the other one.
+func (p *Process) takes(sig *Signal) bool {
+	p.mu.Lock()
+	traps := p.trapsExit
+	p.mu.Unlock()
+	switch {
+	case traps:
+		return true
+	case sig.session != nil:
+		return sig.N == 0 && sig.session.controls(p)
+	}
+	from, ok := p.eng.end(sig.From).(*Process)
+	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == p.eng.owner
 }
 
 // told implements endpoint.

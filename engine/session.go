@@ -202,21 +202,6 @@ func vouched(peer, claimed Origin) (o Origin) {
 	return sha256.Sum256(slices.Concat([]byte("wnode vouched origin 1"), peer[:], claimed[:]))
 }
 
-// mayLink reports whether a process takes a link of another: it would end with it.
-func (e *Engine) mayLink(p *Process, sig *Signal) bool {
-	p.mu.Lock()
-	traps := p.trapsExit
-	p.mu.Unlock()
-	switch {
-	case traps:
-		return true
-	case sig.session != nil:
-		return sig.N == 0 && sig.session.controls(p)
-	}
-	from, ok := e.end(sig.From).(*Process)
-	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == e.owner
-}
-
 // hold takes the wish of the peer to get no messages for a process, or to get them
 // again.
 func (s *Session) hold(sig *Signal) error {

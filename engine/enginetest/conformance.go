@@ -64,6 +64,7 @@ func Conformance(t *testing.T, cluster func(t *testing.T, programs *Programs) Cl
 			c.test(e)
 		})
 	}
+	processModel(t, cluster)
 }
 
 type env struct {
@@ -71,6 +72,8 @@ type env struct {
 	cluster    Cluster
 	programs   *Programs
 	alex, kate *engine.Engine
+	there      *engine.Engine // of the two, where the partner of the tested process is
+	labels     *labels
 }
 
 func (e *env) connect(from *engine.Engine, name string) engine.NodeID {

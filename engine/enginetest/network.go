@@ -158,6 +158,14 @@ type link struct {
 
 var _ engine.Link = (*link)(nil)
 
+// size is what a signal has of user data.
+func size(sig *engine.Signal) int {
+	if sig.Message != nil {
+		return len(sig.Message.Data)
+	}
+	return len(sig.Data)
+}
+
 func newLink() *link {
 	l := &link{}
 	l.cond = sync.NewCond(&l.mu)
@@ -172,7 +180,7 @@ func (l *link) Send(sig *engine.Signal) {
 		return
 	}
 	l.queue = append(l.queue, sig)
-	l.bytes += len(sig.Data)
+	l.bytes += size(sig)
 	if l.bytes > busyBytes && l.free == nil {
 		l.free = make(chan struct{})
 	}
@@ -216,7 +224,7 @@ func (l *link) next() (*engine.Signal, error) {
 	}
 	sig := l.queue[0]
 	l.queue = l.queue[1:]
-	l.bytes -= len(sig.Data)
+	l.bytes -= size(sig)
 	if l.bytes <= busyBytes && l.free != nil {
 		close(l.free)
 		l.free = nil

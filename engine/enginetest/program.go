@@ -18,6 +18,7 @@ type Program func(p *engine.Process) engine.Reason
 type Programs struct {
 	mu     sync.Mutex
 	byName map[string]Program
+	slow   map[string]chan struct{} // those that cannot be had before it is closed
 }
 
 var (
@@ -34,6 +35,18 @@ func (s *Programs) Add(name string, f Program) engine.Module {
 	}
 	s.byName[name] = f
 	return engine.Module{CID: cidOf(name), Size: uint64(len(name)), Name: name}
+}
+
+// addSlow is Add of a module that nobody serves until the channel is closed.
+func (s *Programs) addSlow(name string, f Program) (m engine.Module, serve chan struct{}) {
+	m, serve = s.Add(name, f), make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slow == nil {
+		s.slow = map[string]chan struct{}{}
+	}
+	s.slow[name] = serve
+	return m, serve
 }
 
 func cidOf(name string) cid.Cid {
@@ -64,10 +77,20 @@ func (s *Programs) Resolve(name string) (cid.Cid, error) {
 }
 
 // Open implements engine.Modules.
-func (s *Programs) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
+func (s *Programs) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
 	name, f := s.find(func(n string) bool { return cidOf(n).Equals(c) })
 	if f == nil {
 		return nil, engine.Reasonf(engine.ModuleNotFound, "nobody has %s", c)
+	}
+	s.mu.Lock()
+	slow := s.slow[name]
+	s.mu.Unlock()
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return nil, engine.Reasonf(engine.ModuleNotFound, "%v", ctx.Err())
+		}
 	}
 	return []byte(name), nil
 }
