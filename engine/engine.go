@@ -47,6 +47,7 @@ type Engine struct {
 	processes int              // of ends, without natives
 	nodes     nodeWatch
 	sessions  map[NodeID]*Session
+	names     map[NodeID]string // of nodes that were connected; bounded by maxEntries
 	services  map[string]Service
 	calls     map[Ref]pendingCall
 	closed    bool
@@ -66,6 +67,7 @@ func New(c Config) *Engine {
 		runner: c.Runner, modules: c.Modules, log: c.Log, started: time.Now(),
 		ends:     map[PID]endpoint{},
 		sessions: map[NodeID]*Session{},
+		names:    map[NodeID]string{},
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}

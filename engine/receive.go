@@ -129,7 +129,7 @@ func (p *Process) reach(node NodeID) *Session {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
 	defer cancel()
-	if _, err := p.eng.Connect(ctx, node.String()); err != nil {
+	if id, err := p.eng.Connect(ctx, p.eng.known(node)); err != nil || id != node {
 		return nil
 	}
 	return p.eng.Session(node)

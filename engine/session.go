@@ -65,8 +65,25 @@ func (e *Engine) addSession(s *Session) error {
 		return fmt.Errorf("a session with %s is up", s.peer.Name)
 	}
 	e.sessions[s.peer.Node] = s
+	if !s.peer.Hidden && s.peer.Name != "" {
+		if len(e.names) >= maxEntries {
+			clear(e.names)
+		}
+		e.names[s.peer.Node] = s.peer.Name
+	}
 	e.tellNodes(MessageNodeUp, s)
 	return nil
+}
+
+// known returns what a Dist finds a node by: the name that it had in its last
+// session, as its id is a hash; the id if there was none.
+func (e *Engine) known(node NodeID) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if name := e.names[node]; name != "" {
+		return name
+	}
+	return node.String()
 }
 
 // level is that of log lines about a peer: commands come and go.
