@@ -146,6 +146,11 @@ func (a *actor) monitorPID(to PID) Ref {
 }
 
 func (a *actor) monitorName(node NodeID, name string) Ref {
+	if node == a.eng.node {
+		if pid := a.eng.Whereis(name); !pid.IsZero() {
+			return a.monitorPID(pid)
+		}
+	}
 	return a.monitor(&Signal{Kind: KindMonitor, From: a.pid, To: a.eng.someone(node), Name: name})
 }
 

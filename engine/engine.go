@@ -146,6 +146,9 @@ func (e *Engine) send(sig *Signal) {
 	case sig.To.Incarnation != s.peer.Incarnation:
 		e.bounce(sig, NoProc)
 	default:
+		if sig.Kind == KindDown {
+			s.unnamed(sig.Ref)
+		}
 		s.link.Send(sig)
 	}
 }
@@ -189,7 +192,7 @@ func (e *Engine) deliver(sig *Signal) {
 		return
 	}
 	to := sig.To
-	if to.Counter == 0 && sig.Name != "" && sig.Kind.takesName() {
+	if to.Counter == 0 && sig.Kind == KindMessage && sig.Name != "" {
 		to = e.Whereis(sig.Name)
 	}
 	if p := e.end(to); p != nil {

@@ -232,4 +232,3 @@ func TestManyRestingServers(t *testing.T) {
 		t.Errorf("%d processes", got)
 	}
 }
-

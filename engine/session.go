@@ -32,6 +32,7 @@ type Session struct {
 	bound map[endpoint]struct{} // who must hear of its loss
 	held  map[PID]chan struct{} // processes there whose mailboxes are filling; closed when messages may go on
 	names map[string]PID        // of those, as far as messages to the names went there
+	whom  map[Ref]PID           // the peer's monitors by name: who had it then
 }
 
 // maxCalls bounds the calls one peer may have under way at this node.
@@ -183,6 +184,14 @@ func (s *Session) Deliver(sig *Signal) error {
 		if sig.Ref.Node != s.peer.Node {
 			return fmt.Errorf("a monitor with a reference that is not its to make")
 		}
+		if sig.Name != "" {
+			s.named(sig)
+		}
+		e.deliver(sig)
+	case KindDemonitor:
+		if pid := s.unnamed(sig.Ref); sig.Name != "" {
+			sig.To = pid
+		}
 		e.deliver(sig)
 	case KindExit2, KindLeader, KindLink:
 		sig.session = s // the process looks whether the peer may
@@ -217,6 +226,31 @@ func (e *Engine) mayControl(p Peer, o Origin) bool {
 // of neither; the peer's quota pays.
 func vouched(peer, claimed Origin) (o Origin) {
 	return sha256.Sum256(slices.Concat([]byte("wnode vouched origin 1"), peer[:], claimed[:]))
+}
+
+// named finds who a monitor by name is of. The name may be another's by the time
+// that it is taken back.
+func (s *Session) named(sig *Signal) {
+	pid := s.eng.Whereis(sig.Name)
+	if pid.IsZero() {
+		return
+	}
+	sig.To = pid
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whom == nil {
+		s.whom = map[Ref]PID{}
+	}
+	s.whom[sig.Ref] = pid
+}
+
+// unnamed forgets a monitor by name, and returns of whom it was.
+func (s *Session) unnamed(ref Ref) PID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pid := s.whom[ref]
+	delete(s.whom, ref)
+	return pid
 }
 
 // hold takes the wish of the peer to get no messages for a process, or to get them

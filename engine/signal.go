@@ -38,11 +38,6 @@ const (
 	KindWindow    Kind = 38 // Rows, Cols in N: rows<<16|cols; leader to process
 )
 
-// takesName reports whether a signal may be for who has a name.
-func (k Kind) takesName() bool {
-	return k == KindMessage || k == KindMonitor || k == KindDemonitor
-}
-
 // Limits of the protocol between a process and its leader.
 const (
 	MaxChunk     = 16 << 10  // bytes of output, input or file data in one signal
