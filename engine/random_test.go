@@ -40,9 +40,13 @@ var doings = []string{
 // DOWN and EXIT once, links the same at both ends, names and groups the same at all
 // nodes that are connected, and nothing left of processes that ended.
 func TestRandomPrograms(t *testing.T) {
-	if os.Getenv("WNODE_SOAK") != "" {
-		if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-			f.Value.Set("3000")
+	rounds := os.Getenv("WNODE_ROUNDS")
+	if rounds == "" && os.Getenv("WNODE_SOAK") != "" {
+		rounds = "50000"
+	}
+	if rounds != "" {
+		if err := flag.Set("rapid.checks", rounds); err != nil {
+			t.Fatal(err)
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
