@@ -113,7 +113,21 @@ func (e *Engine) Connect(ctx context.Context, node string) (NodeID, error) {
 	if d == nil {
 		return NodeID{}, Reasonf(NoConnection, "this node has no network")
 	}
-	return d.Connect(ctx, node)
+	for {
+		id, err := d.Connect(ctx, node)
+		if err != nil {
+			return id, err
+		}
+		s := e.Session(id)
+		if s == nil || s.ctx.Err() == nil {
+			return id, nil
+		}
+		select { // one that ends, until all have been told
+		case <-s.ended:
+		case <-ctx.Done():
+			return id, Reasonf(NoConnection, "%v", ctx.Err())
+		}
+	}
 }
 
 // MakeRef returns a new reference.

@@ -10,7 +10,8 @@ const (
 	// the data of all messages and 128 for each. Exits, Downs and what timers send
 	// do not count, as each was asked for.
 	DefaultMailbox = 16 << 20
-	// fullTime is how long a mailbox may be full.
+	// fullTime is how long a mailbox may be full, or have nodes wait, without that a
+	// message is taken.
 	fullTime = 5 * time.Second
 	// maxBeyond is how much of one node a mailbox takes after it asked the node to
 	// stop: what can be under way of a node that does as asked. It is also how much
@@ -38,7 +39,8 @@ type mailbox struct {
 	arrived chan struct{} // closed by the next message; nil while nobody asks
 
 	room   chan struct{} // closed when there is room again; nil while nobody waits for it
-	full   *time.Timer   // runs while it is full
+	full   *time.Timer   // runs while it is full or nodes wait
+	since  time.Time     // when it began to run
 	paused smallMap[*Session, int]
 }
 
@@ -90,9 +92,9 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
 	}
 	b.last = m
 	b.count(m, 1)
-	beyond := false
+	asked, beyond := false, false
 	if cost > 0 && b.bytes >= b.limit/2 && !b.drop {
-		beyond = b.press(cost, sig, p)
+		asked, beyond = b.press(cost, sig, p)
 	}
 	if b.full == nil && b.free > maxBeyond {
 		b.full = time.AfterFunc(0, func() { p.overflow() })
@@ -102,15 +104,19 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
 		b.arrived = nil
 	}
 	b.rouse(p)
+	if asked && !p.bind(sig.session) {
+		b.forget(sig.session)
+	}
 	if beyond {
 		sig.session.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
 	}
 }
 
 // press is called when a message leaves the mailbox at least half full: its node
-// is asked to wait, and when it is full the time runs. It reports whether the node
-// did not do as asked. b.mu is held.
-func (b *mailbox) press(cost int, sig *Signal, p *Process) (beyond bool) {
+// is asked to wait, and when it is full or a node waits the time runs. It reports
+// whether the node was asked for the first time, and whether it did not do as
+// asked. b.mu is held.
+func (b *mailbox) press(cost int, sig *Signal, p *Process) (asked, beyond bool) {
 	if sig != nil && sig.session != nil {
 		from := sig.session
 		n, was := b.paused.get(from)
@@ -118,31 +124,54 @@ func (b *mailbox) press(cost int, sig *Signal, p *Process) (beyond bool) {
 		if !was || sig.Name != "" {
 			from.link.Send(&Signal{Kind: KindWait, From: p.pid, To: from.someone(), Name: sig.Name, N: 1})
 		}
-		beyond = n+cost > maxBeyond
+		asked, beyond = !was, n+cost > maxBeyond
 	}
-	if b.bytes >= b.limit && b.full == nil {
+	if b.full == nil && (b.bytes >= b.limit || b.waited()) {
+		b.since = time.Now()
 		b.full = time.AfterFunc(fullTime, func() { p.overflow() })
 	}
-	return beyond
+	return asked, beyond
+}
+
+// waited reports whether nodes wait. b.mu is held.
+func (b *mailbox) waited() bool {
+	for range b.paused.all() {
+		return true
+	}
+	return false
+}
+
+// relax has the time run no more if nobody waits, or begin again if nodes still do.
+// b.mu is held.
+func (b *mailbox) relax() {
+	switch {
+	case b.full == nil || b.bytes >= b.limit || b.free > maxBeyond:
+	case b.waited():
+		b.since = time.Now()
+		b.full.Reset(fullTime)
+	default:
+		b.full.Stop()
+		b.full = nil
+	}
+}
+
+// overdue reports whether the process is to end because of its mailbox. b.mu is held.
+func (b *mailbox) overdue() bool {
+	return b.full != nil && (b.free > maxBeyond || time.Since(b.since) >= fullTime)
 }
 
 // take removes a message.
 func (b *mailbox) take(m *Message, p *Process) {
 	b.mu.Lock()
 	b.unlink(m)
-	if b.bytes < b.limit {
-		if b.full != nil && b.free <= maxBeyond {
-			b.full.Stop()
-			b.full = nil
-		}
-		if b.room != nil {
-			close(b.room)
-			b.room = nil
-		}
+	if b.bytes < b.limit && b.room != nil {
+		close(b.room)
+		b.room = nil
 	}
 	if b.bytes <= b.limit/4 {
 		b.goOn(p)
 	}
+	b.relax()
 	b.mu.Unlock()
 }
 
@@ -202,6 +231,7 @@ func (b *mailbox) forget(s *Session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.paused.delete(s)
+	b.relax()
 }
 
 // find returns the first message behind *after, or of all if that is nil, that

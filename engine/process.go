@@ -144,9 +144,9 @@ func (p *Process) overflow() {
 			top = m.From
 		}
 	}
-	full := b.full != nil // else there was room when the time was over
+	overdue := b.overdue() // else there was room when the time was over
 	b.mu.Unlock()
-	if full {
+	if overdue {
 		what.Detail += "; most is from " + p.eng.PIDText(top)
 		p.Kill(what)
 	}

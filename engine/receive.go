@@ -124,9 +124,6 @@ func (p *Process) reach(node NodeID) *Session {
 	}
 	p.Pause()
 	defer p.Resume()
-	if s != nil {
-		<-s.ended // soon
-	}
 	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
 	defer cancel()
 	if id, err := p.eng.Connect(ctx, p.eng.known(node)); err != nil || id != node {
