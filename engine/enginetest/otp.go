@@ -180,13 +180,20 @@ func (a *puppet) run(p *engine.Process) engine.Reason {
 // do has the process do something, and returns when it has.
 func (a *puppet) do(f func(p *engine.Process)) {
 	a.e.Helper()
-	done := make(chan struct{})
+	<-a.start(f)
+}
+
+// start has the process do something. f must not call Fatal: that is for the test's
+// own goroutine.
+func (a *puppet) start(f func(p *engine.Process)) (done chan struct{}) {
+	a.e.Helper()
+	done = make(chan struct{})
 	select {
 	case a.todo <- func(p *engine.Process) { defer close(done); f(p) }:
 	case <-a.Context().Done():
 		a.e.Fatalf("%s has ended: %v", a.name, context.Cause(a.Context()))
 	}
-	<-done
+	return done
 }
 
 // end has the process end, and returns when it is gone.
@@ -198,10 +205,11 @@ func (a *puppet) end(r engine.Reason) {
 // send sends a text.
 func (a *puppet) send(to engine.PID, text string) {
 	a.e.Helper()
-	a.do(func(p *engine.Process) { must(a.e, p.Send(to, text1(text))) })
+	a.do(func(p *engine.Process) { must(a.e, p.Send(to, letter(text))) })
 }
 
-func text1(s string) *engine.Message {
+// letter is a message of a text.
+func letter(s string) *engine.Message {
 	return &engine.Message{Kind: engine.MessageData, Data: []byte(s)}
 }
 

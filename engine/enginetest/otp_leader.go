@@ -43,7 +43,7 @@ func steps(p *engine.Process) engine.Reason {
 			if !errors.Is(out, engine.ErrLeaderGone) || !errors.Is(in, engine.ErrLeaderGone) {
 				return engine.Reasonf(engine.Trap, "write: %v, read: %v", out, in)
 			}
-			p.Send(m.From, text1("tried"))
+			p.Send(m.From, letter("tried"))
 		case "end":
 			return shutdown
 		default:
@@ -54,7 +54,7 @@ func steps(p *engine.Process) engine.Reason {
 
 // tell sends a message to a process of a leader.
 func (l *leader) tell(pid engine.PID, what string) {
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindMessage, Message: text1(what)})
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindMessage, Message: letter(what)})
 }
 
 // lead makes l the leader of a process, by a signal of from.

@@ -184,11 +184,7 @@ func testUnlinkCrosses(e *env) {
 		a, b := e.puppet(e.alex, "a"), e.puppet(e.there, "b")
 		a.do(func(p *engine.Process) { p.Link(b.PID()) })
 		e.settle()
-		done := make(chan struct{})
-		go func() {
-			b.do(func(p *engine.Process) { p.Unlink(a.PID()); p.Link(a.PID()) })
-			close(done)
-		}()
+		done := b.start(func(p *engine.Process) { p.Unlink(a.PID()); p.Link(a.PID()) })
 		a.do(func(p *engine.Process) { p.Unlink(b.PID()) })
 		<-done
 		e.settle()

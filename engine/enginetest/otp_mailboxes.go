@@ -95,7 +95,7 @@ func testLookAndTake(e *env) {
 			e.Error("it says that there is a message")
 		default:
 		}
-		must(e, p.Send(p.PID(), text1("4")))
+		must(e, p.Send(p.PID(), letter("4")))
 		<-arrived
 	})
 	b.sees("4")

@@ -51,7 +51,7 @@ func testLocalName(e *env) {
 func testSendName(e *env) {
 	a, b, c := e.puppet(e.alex, "a"), e.puppet(e.there, "b"), e.puppet(e.there, "c")
 	send := func(text string) {
-		a.do(func(p *engine.Process) { must(e, p.SendName(e.there.Node(), "n", text1(text))) })
+		a.do(func(p *engine.Process) { must(e, p.SendName(e.there.Node(), "n", letter(text))) })
 		e.settle()
 	}
 	must(e, e.there.Register("n", b.PID()))

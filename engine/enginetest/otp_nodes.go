@@ -21,8 +21,8 @@ func testUseConnects(e *env) {
 	}
 	m := e.programs.Add("ended", ended)
 	for name, use := range map[string]func(p *engine.Process, to engine.PID){
-		"send":    func(p *engine.Process, to engine.PID) { must(e, p.Send(to, text1("x"))) },
-		"by name": func(p *engine.Process, to engine.PID) { must(e, p.SendName(to.Node, "nobody", text1("x"))) },
+		"send":    func(p *engine.Process, to engine.PID) { must(e, p.Send(to, letter("x"))) },
+		"by name": func(p *engine.Process, to engine.PID) { must(e, p.SendName(to.Node, "nobody", letter("x"))) },
 		"link":    func(p *engine.Process, to engine.PID) { p.Link(to) },
 		"monitor": func(p *engine.Process, to engine.PID) { p.Monitor(to) },
 		"monitor by name": func(p *engine.Process, to engine.PID) {
@@ -51,20 +51,17 @@ func testNodeUpDown(e *env) {
 	}
 	a, watch := e.puppet(e.alex, "a"), e.puppet(e.there, "watch")
 	watch.do(func(p *engine.Process) { p.MonitorNodes(true) })
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		a.do(func(p *engine.Process) {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-					p.Send(watch.PID(), text1(strconv.Itoa(i)))
-				}
+	stop := make(chan struct{})
+	stopped := a.start(func(p *engine.Process) {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				p.Send(watch.PID(), letter(strconv.Itoa(i)))
 			}
-		})
-	}()
+		}
+	})
 	watch.do(func(p *engine.Process) {
 		defer close(stop)
 		up := true

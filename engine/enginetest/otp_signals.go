@@ -22,13 +22,13 @@ func testOrder(e *env) {
 	must(e, e.there.Register("b", b.PID()))
 	a.do(func(p *engine.Process) {
 		to := b.PID()
-		p.Send(to, text1("1"))
+		p.Send(to, letter("1"))
 		p.Link(to)
-		p.SendName(e.there.Node(), "b", text1("2"))
+		p.SendName(e.there.Node(), "b", letter("2"))
 		ref := p.Monitor(to)
 		must(e, p.Exit(to, shutdown))
 		p.Demonitor(ref, true)
-		p.Send(to, text1("3"))
+		p.Send(to, letter("3"))
 		p.Unlink(to)
 		p.Link(to)
 		must(e, p.Exit(to, normal))
@@ -61,7 +61,7 @@ func testOrderSpawn(e *env) {
 		must(e, err)
 		e.labels.set(pid, "child")
 		for i := range n {
-			must(e, p.Send(pid, text1(strconv.Itoa(i))))
+			must(e, p.Send(pid, letter(strconv.Itoa(i))))
 		}
 	})
 	a.sees("DOWN child shutdown\nEXIT child shutdown")
@@ -73,13 +73,12 @@ func testSuffix(e *env) {
 	}
 	a, b := e.puppet(e.alex, "a"), e.puppet(e.there, "b")
 	b.do(func(p *engine.Process) { p.MonitorNodes(true) })
-	stop, sent := make(chan struct{}), make(chan int, 1)
-	go a.do(func(p *engine.Process) {
+	stop := make(chan struct{})
+	stopped := a.start(func(p *engine.Process) {
 		for i := 0; ; i++ {
-			p.Send(b.PID(), text1(strconv.Itoa(i)))
+			p.Send(b.PID(), letter(strconv.Itoa(i)))
 			select {
 			case <-stop:
-				sent <- i
 				return
 			default:
 			}
@@ -110,20 +109,20 @@ func testSuffix(e *env) {
 			}
 		}
 	})
-	<-sent
+	<-stopped
 }
 
 func testSendGone(e *env) {
 	a, dead := e.puppet(e.alex, "a"), e.corpse(e.there)
 	a.do(func(p *engine.Process) {
-		must(e, p.Send(dead, text1("x")))
-		must(e, p.Send(unreachable, text1("x")))
+		must(e, p.Send(dead, letter("x")))
+		must(e, p.Send(unreachable, letter("x")))
 		must(e, p.Exit(dead, kill))
 		must(e, p.Exit(unreachable, kill))
 		p.Unlink(dead)
 		p.Demonitor(e.alex.MakeRef(), true)
 		old := e.there.Node()
-		must(e, p.Send(engine.PID{Node: old, Incarnation: 99, Counter: 1}, text1("x")))
+		must(e, p.Send(engine.PID{Node: old, Incarnation: 99, Counter: 1}, letter("x")))
 	})
 	a.seesNothing()
 }
@@ -131,11 +130,11 @@ func testSendGone(e *env) {
 func testSendUnknown(e *env) {
 	a := e.puppet(e.alex, "a")
 	a.do(func(p *engine.Process) {
-		err := p.SendName(e.there.Node(), "nobody", text1("x"))
+		err := p.SendName(e.there.Node(), "nobody", letter("x"))
 		if local := e.there == e.alex; local != errors.Is(err, engine.Reason{Word: engine.NoProc}) {
 			e.Errorf("got %v", err)
 		}
-		if err := p.SendName(e.there.Node(), "No Name", text1("x")); err == nil {
+		if err := p.SendName(e.there.Node(), "No Name", letter("x")); err == nil {
 			e.Error("what is no name was taken")
 		}
 	})

@@ -47,7 +47,7 @@ func testSpawnUnreachable(e *env) {
 	pid := a.spawn(unreachable.Node, engine.Spec{Module: m, Monitor: e.alex.MakeRef()})
 	a.sees("DOWN child noconnection")
 	a.do(func(p *engine.Process) {
-		must(e, p.Send(pid, text1("x")))
+		must(e, p.Send(pid, letter("x")))
 		p.Monitor(pid)
 	})
 	a.sees("DOWN child noconnection")
