@@ -7,6 +7,12 @@ type endpoint interface {
 	// signal handles a signal to it, on the sender's goroutine or the reader of
 	// its session. It never blocks, and owns the signal.
 	signal(*Signal)
+	// told is called with actor.mu held for a Down or Exit that a monitor or link
+	// asked for, in one step with the end of that monitor or link: who takes it back
+	// later finds it in the mailbox.
+	told(*Signal)
+	// takes reports whether it takes a link, a Link signal.
+	takes(*Signal) bool
 	// sessionDown is called when a session is lost that it was bound to.
 	sessionDown(*Session)
 }
@@ -19,7 +25,7 @@ type actor struct {
 	self endpoint
 
 	mu       sync.Mutex
-	links    smallMap[PID, uint64]        // 0: linked, else the number of the unlink that is not acknowledged yet
+	links    smallMap[PID, uint64]        // 0: linked, else the number of the unlink that another node has not acknowledged yet
 	monitors smallMap[Ref, PID]           // who watches it
 	watching smallMap[Ref, watched]       // whom it watches
 	sessions smallMap[*Session, struct{}] // that it must hear the loss of
@@ -43,6 +49,14 @@ func (a *actor) link(to PID, foreign bool) {
 	if to == a.pid {
 		return
 	}
+	sig := &Signal{Kind: KindLink, From: a.pid, To: to}
+	if foreign {
+		sig.N = 1
+	}
+	if to.Node == a.eng.node {
+		a.linkLocal(sig)
+		return
+	}
 	a.mu.Lock()
 	unlink, linked := a.links.get(to)
 	if a.gone || linked && unlink == 0 {
@@ -50,17 +64,67 @@ func (a *actor) link(to PID, foreign bool) {
 		return
 	}
 	a.links.set(to, 0)
+	failed := a.over(sig)
 	a.mu.Unlock()
-	sig := &Signal{Kind: KindLink, From: a.pid, To: to}
-	if foreign {
-		sig.N = 1
+	if failed != "" {
+		a.eng.bounce(sig, failed)
 	}
-	a.bound(sig)
+}
+
+// linkLocal links two processes of this node in one step.
+func (a *actor) linkLocal(sig *Signal) {
+	b := a.eng.actor(sig.To)
+	takes := b != nil && b.self.takes(sig)
+	unlock := lockBoth(a, b)
+	_, linked := a.links.get(sig.To)
+	if !a.gone && !linked {
+		a.links.set(sig.To, 0)
+		if takes && !b.gone {
+			b.links.set(a.pid, 0)
+			linked = true
+		}
+	}
+	unlock()
+	if linked { // perhaps with one that ends: its exit is on the way
+		return
+	}
+	why := Reason{Word: NoProc}
+	if b != nil && !takes {
+		why = noLink
+	}
+	a.self.signal(&Signal{Kind: KindExit, From: sig.To, To: a.pid, Reason: why})
+}
+
+// noLink is the exit that answers a link of another origin.
+var noLink = Reason{Word: NotAllowed, Detail: "it takes no links of another origin"}
+
+// lockBoth locks two processes of this node, or a alone if b is nil. Nothing else
+// locks more than one.
+func lockBoth(a, b *actor) (unlock func()) {
+	if b == nil || b == a {
+		a.mu.Lock()
+		return a.mu.Unlock
+	}
+	if a.pid.Compare(b.pid) > 0 {
+		a, b = b, a
+	}
+	a.mu.Lock()
+	b.mu.Lock()
+	return func() { a.mu.Unlock(); b.mu.Unlock() }
 }
 
 // Unlink takes a link back. Once it returned, no exit signal of that link is
 // received; if exits are trapped, a message about one may be in the mailbox.
 func (a *actor) Unlink(to PID) {
+	if to.Node == a.eng.node {
+		b := a.eng.actor(to)
+		defer lockBoth(a, b)()
+		a.links.delete(to)
+		if b != nil {
+			b.links.delete(a.pid)
+		}
+		return
+	}
 	a.mu.Lock()
 	unlink, linked := a.links.get(to)
 	if !linked || unlink != 0 {
@@ -69,8 +133,12 @@ func (a *actor) Unlink(to PID) {
 	}
 	n := a.eng.counter.Add(1)
 	a.links.set(to, n)
+	sig := &Signal{Kind: KindUnlink, From: a.pid, To: to, N: n}
+	failed := a.over(sig)
 	a.mu.Unlock()
-	a.eng.send(&Signal{Kind: KindUnlink, From: a.pid, To: to, N: n})
+	if failed != "" {
+		a.eng.bounce(sig, failed)
+	}
 }
 
 func (a *actor) monitorPID(to PID) Ref {
@@ -78,6 +146,11 @@ func (a *actor) monitorPID(to PID) Ref {
 }
 
 func (a *actor) monitorName(node NodeID, name string) Ref {
+	if node == a.eng.node {
+		if pid := a.eng.Whereis(name); !pid.IsZero() {
+			return a.monitorPID(pid)
+		}
+	}
 	return a.monitor(&Signal{Kind: KindMonitor, From: a.pid, To: a.eng.someone(node), Name: name})
 }
 
@@ -115,15 +188,27 @@ func (a *actor) bound(sig *Signal) {
 		e.deliver(sig)
 		return
 	}
-	s := e.Session(sig.To.Node)
-	switch {
-	case s == nil || !a.bind(s):
-		e.bounce(sig, NoConnection)
-	case sig.To.Incarnation != s.peer.Incarnation:
-		e.bounce(sig, NoProc)
-	default:
-		s.link.Send(sig)
+	a.mu.Lock()
+	failed := a.over(sig)
+	a.mu.Unlock()
+	if failed != "" {
+		e.bounce(sig, failed)
 	}
+}
+
+// over is bound for another node with a.mu held, so that signals leave in the order
+// of the changes of the books that they tell of. It returns why the signal was not
+// sent, "" if it was.
+func (a *actor) over(sig *Signal) Word {
+	s := a.eng.Session(sig.To.Node)
+	switch {
+	case s == nil || !a.bindLocked(s):
+		return NoConnection
+	case sig.To.Incarnation != s.peer.Incarnation:
+		return NoProc
+	}
+	s.link.Send(sig)
+	return ""
 }
 
 // bind has sessionDown called when the session is lost. It is false if it is lost
@@ -131,6 +216,11 @@ func (a *actor) bound(sig *Signal) {
 func (a *actor) bind(s *Session) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.bindLocked(s)
+}
+
+// bindLocked is bind with a.mu held.
+func (a *actor) bindLocked(s *Session) bool {
 	if a.gone {
 		return true // there is nobody who would want to hear of it
 	}
@@ -158,11 +248,10 @@ func (a *actor) bindTo(n NodeID) {
 }
 
 // books keeps the books of links and monitors for a signal that came, and reports
-// whether its owner has to do something about it.
+// whether it is one to be told.
 func (a *actor) books(sig *Signal) bool {
 	a.mu.Lock()
 	gone := a.gone
-	var answer *Signal
 	tell := false
 	switch sig.Kind {
 	case KindLink:
@@ -174,7 +263,11 @@ func (a *actor) books(sig *Signal) bool {
 		if n, ok := a.links.get(sig.From); ok && n == 0 {
 			a.links.delete(sig.From)
 		}
-		answer = &Signal{Kind: KindUnlinkAck, From: a.pid, To: sig.From, N: sig.N}
+		// Before this process links again, or they would take that for what they
+		// took back.
+		if s := a.eng.Session(sig.From.Node); s != nil {
+			s.link.Send(&Signal{Kind: KindUnlinkAck, From: a.pid, To: sig.From, N: sig.N})
+		}
 	case KindUnlinkAck:
 		if n, ok := a.links.get(sig.From); ok && n != 0 && n == sig.N {
 			a.links.delete(sig.From)
@@ -201,18 +294,18 @@ func (a *actor) books(sig *Signal) bool {
 			a.watching.delete(sig.Ref)
 		}
 	}
+	if tell = tell && !gone; tell {
+		a.self.told(sig)
+	}
 	a.mu.Unlock()
-	switch {
-	case answer != nil:
-		a.eng.send(answer)
-	case sig.Kind == KindLink || sig.Kind == KindMonitor:
+	if sig.Kind == KindLink || sig.Kind == KindMonitor {
 		if gone {
 			a.eng.bounce(sig, NoProc)
 		} else {
 			a.bindTo(sig.From.Node)
 		}
 	}
-	return tell && !gone
+	return tell
 }
 
 // lost takes what was bound to a session and returns the signals that its loss is.

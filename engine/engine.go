@@ -48,6 +48,7 @@ type Engine struct {
 	processes int              // of ends, without natives
 	nodes     nodeWatch
 	sessions  map[NodeID]*Session
+	names     map[NodeID]string // of nodes that were connected; bounded by maxEntries
 	services  map[string]Service
 	calls     map[Ref]pendingCall
 	closed    bool
@@ -67,6 +68,7 @@ func New(c Config) *Engine {
 		runner: c.Runner, modules: c.Modules, log: c.Log, started: time.Now(),
 		ends:     map[PID]endpoint{},
 		sessions: map[NodeID]*Session{},
+		names:    map[NodeID]string{},
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
@@ -120,7 +122,21 @@ func (e *Engine) Connect(ctx context.Context, node string) (NodeID, error) {
 	if d == nil {
 		return NodeID{}, Reasonf(NoConnection, "this node has no network")
 	}
-	return d.Connect(ctx, node)
+	for {
+		id, err := d.Connect(ctx, node)
+		if err != nil {
+			return id, err
+		}
+		s := e.Session(id)
+		if s == nil || s.ctx.Err() == nil {
+			return id, nil
+		}
+		select { // one that ends, until all have been told
+		case <-s.ended:
+		case <-ctx.Done():
+			return id, Reasonf(NoConnection, "%v", ctx.Err())
+		}
+	}
 }
 
 // MakeRef returns a new reference.
@@ -153,6 +169,9 @@ func (e *Engine) send(sig *Signal) {
 	case sig.To.Incarnation != s.peer.Incarnation:
 		e.bounce(sig, NoProc)
 	default:
+		if sig.Kind == KindDown {
+			s.unnamed(sig.Ref)
+		}
 		s.link.Send(sig)
 	}
 }
@@ -168,6 +187,8 @@ func (e *Engine) bounce(sig *Signal, w Word) {
 		back.Kind, back.Ref = KindDown, sig.Ref
 	case KindLink:
 		back.Kind = KindExit
+	case KindUnlink:
+		back.Kind, back.N = KindUnlinkAck, sig.N
 	case KindOutput, KindInput, KindFile:
 		back.Kind = KindDown // the zero Ref: your group leader is gone
 	default:
@@ -194,7 +215,7 @@ func (e *Engine) deliver(sig *Signal) {
 		return
 	}
 	to := sig.To
-	if to.Counter == 0 && sig.Name != "" {
+	if to.Counter == 0 && sig.Kind == KindMessage && sig.Name != "" {
 		to = e.Whereis(sig.Name)
 	}
 	if p := e.end(to); p != nil {

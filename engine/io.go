@@ -92,11 +92,14 @@ func (p *Process) Leader() Leader {
 	return p.io.leader
 }
 
-// leaderGone is called when the leader it has is gone. One that was attached later
-// leaves the process to the leader it was spawned with.
+// leaderGone is called when the leader it has is gone. A detached process then has
+// its node's again.
 func (p *Process) leaderGone(l Leader) {
-	if first := p.spec.Leader; first != l && first.PID.Node == p.eng.node {
-		p.setLeader(first)
+	p.eng.mu.Lock()
+	detached := p.eng.detached
+	p.eng.mu.Unlock()
+	if !detached.PID.IsZero() && p.spec.Leader == detached && l != detached {
+		p.setLeader(detached)
 		return
 	}
 	p.io.mu.Lock()
@@ -105,8 +108,8 @@ func (p *Process) leaderGone(l Leader) {
 }
 
 // setLeader changes the group leader; the zero Leader is the one that it was spawned
-// with. What waits for the old one goes on with the
-// new one; file requests that wait fail.
+// with. What waits for the old one goes on with the new one; file requests that wait
+// fail.
 func (p *Process) setLeader(to Leader) {
 	if to.PID.IsZero() {
 		to = p.spec.Leader
@@ -130,7 +133,7 @@ func (p *Process) setLeader(to Leader) {
 func (p *Process) toLeader(sig *Signal) {
 	to := p.Leader()
 	sig.From, sig.To, sig.Token = p.pid, to.PID, to.Token
-	p.eng.send(sig)
+	p.bound(sig) // its node may not have been connected when the process began
 }
 
 // Write sends bytes of a standard stream to the group leader, and returns when

@@ -52,6 +52,7 @@ func (p *Process) Exit(to PID, r Reason) error {
 		// The other node would take it for a wish of this node's owner.
 		return Reasonf(NotAllowed, "only processes of the node's owner end those of other nodes")
 	}
+	p.reach(to.Node)
 	p.eng.send(&Signal{Kind: KindExit2, From: p.pid, To: to, Reason: r})
 	return nil
 }
@@ -76,7 +77,7 @@ func (p *Process) Spawn(node NodeID, spec *Spec) (PID, error) {
 			return PID{}, Reasonf(NotGranted, "the parent has no grant %q", g)
 		}
 	}
-	spec.Origin = p.spec.Origin
+	spec.Origin, spec.account = p.spec.Origin, p.account
 	if spec.Leader.PID.IsZero() {
 		spec.Leader = p.Leader()
 	}

@@ -10,10 +10,12 @@ const (
 	// the data of all messages and 128 for each. Exits, Downs and what timers send
 	// do not count, as each was asked for.
 	DefaultMailbox = 16 << 20
-	// fullTime is how long a mailbox may be full.
+	// fullTime is how long a mailbox may be full, or have nodes wait, without that a
+	// message is taken.
 	fullTime = 5 * time.Second
 	// maxBeyond is how much of one node a mailbox takes after it asked the node to
-	// stop: what can be under way of a node that does as asked.
+	// stop: what can be under way of a node that does as asked. It is also how much
+	// there may be of messages that do not count.
 	maxBeyond = 64 << 20
 )
 
@@ -26,6 +28,7 @@ type mailbox struct {
 	mu          sync.Mutex
 	first, last *Message
 	bytes, len  int
+	free        int // bytes of messages that do not count
 	nextID      uint64
 	closed      bool
 	dropped     uint64
@@ -36,22 +39,28 @@ type mailbox struct {
 	arrived chan struct{} // closed by the next message; nil while nobody asks
 
 	room   chan struct{} // closed when there is room again; nil while nobody waits for it
-	full   *time.Timer   // runs while it is full
+	full   *time.Timer   // runs while it is full or nodes wait
+	since  time.Time     // when it began to run
 	paused smallMap[*Session, int]
 }
 
-// add appends a message, or drops it if the mailbox is closed. from is the session
-// that it came over, nil if none.
-func (b *mailbox) add(m *Message, from *Session, p *Process) {
+// add appends a message, or drops it if the mailbox is closed. sig is what it came
+// with from another node, else nil.
+func (b *mailbox) add(m *Message, sig *Signal, p *Process) {
 	b.mu.Lock()
-	b.append(m, from, p)
+	b.append(m, sig, p)
 }
 
 // offer is add for a sender that can wait: it returns a channel that is closed when
-// there is room, or nil.
+// there is room, or nil. The process itself would wait in vain: it may go on for as
+// much again.
 func (b *mailbox) offer(m *Message, p *Process) (room <-chan struct{}) {
 	b.mu.Lock()
-	if !b.closed && !b.drop && b.bytes >= b.limit {
+	limit := b.limit
+	if m.From == p.pid {
+		limit *= 2
+	}
+	if !b.closed && !b.drop && b.bytes >= limit {
 		defer b.mu.Unlock()
 		if b.room == nil {
 			b.room = make(chan struct{})
@@ -63,7 +72,7 @@ func (b *mailbox) offer(m *Message, p *Process) (room <-chan struct{}) {
 }
 
 // append adds a message and unlocks b.mu.
-func (b *mailbox) append(m *Message, from *Session, p *Process) {
+func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
 	cost := m.cost()
 	if b.drop && cost > 0 && b.bytes >= b.limit {
 		b.dropped++
@@ -82,60 +91,88 @@ func (b *mailbox) append(m *Message, from *Session, p *Process) {
 		b.first = m
 	}
 	b.last = m
-	b.len++
-	b.bytes += cost
-	beyond := false
+	b.count(m, 1)
+	asked, beyond := false, false
 	if cost > 0 && b.bytes >= b.limit/2 && !b.drop {
-		beyond = b.press(cost, from, p)
+		asked, beyond = b.press(cost, sig, p)
+	}
+	if b.full == nil && b.free > maxBeyond {
+		b.full = time.AfterFunc(0, func() { p.overflow() })
 	}
 	if b.arrived != nil {
 		close(b.arrived)
 		b.arrived = nil
 	}
 	b.rouse(p)
+	if asked && !p.bind(sig.session) {
+		b.forget(sig.session)
+	}
 	if beyond {
-		from.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
+		sig.session.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
 	}
 }
 
 // press is called when a message leaves the mailbox at least half full: its node
-// is asked to wait, and when it is full the time runs. It reports whether the node
-// did not do as asked. b.mu is held.
-func (b *mailbox) press(cost int, from *Session, p *Process) (beyond bool) {
-	if from != nil {
+// is asked to wait, and when it is full or a node waits the time runs. It reports
+// whether the node was asked for the first time, and whether it did not do as
+// asked. b.mu is held.
+func (b *mailbox) press(cost int, sig *Signal, p *Process) (asked, beyond bool) {
+	if sig != nil && sig.session != nil {
+		from := sig.session
 		n, was := b.paused.get(from)
 		b.paused.set(from, n+cost)
-		if !was {
-			from.link.Send(&Signal{Kind: KindWait, From: p.pid, To: from.someone(), N: 1})
+		if !was || sig.Name != "" {
+			from.link.Send(&Signal{Kind: KindWait, From: p.pid, To: from.someone(), Name: sig.Name, N: 1})
 		}
-		beyond = n+cost > maxBeyond
+		asked, beyond = !was, n+cost > maxBeyond
 	}
-	if b.bytes >= b.limit && b.full == nil {
+	if b.full == nil && (b.bytes >= b.limit || b.waited()) {
+		b.since = time.Now()
 		b.full = time.AfterFunc(fullTime, func() { p.overflow() })
 	}
-	return beyond
+	return asked, beyond
+}
+
+// waited reports whether nodes wait. b.mu is held.
+func (b *mailbox) waited() bool {
+	for range b.paused.all() {
+		return true
+	}
+	return false
+}
+
+// relax has the time run no more if nobody waits, or begin again if nodes still do.
+// b.mu is held.
+func (b *mailbox) relax() {
+	switch {
+	case b.full == nil || b.bytes >= b.limit || b.free > maxBeyond:
+	case b.waited():
+		b.since = time.Now()
+		b.full.Reset(fullTime)
+	default:
+		b.full.Stop()
+		b.full = nil
+	}
+}
+
+// overdue reports whether the process is to end because of its mailbox. b.mu is held.
+func (b *mailbox) overdue() bool {
+	return b.full != nil && (b.free > maxBeyond || time.Since(b.since) >= fullTime)
 }
 
 // take removes a message.
 func (b *mailbox) take(m *Message, p *Process) {
 	b.mu.Lock()
 	b.unlink(m)
-	var again smallMap[*Session, int]
-	if b.bytes < b.limit {
-		if b.full != nil {
-			b.full.Stop()
-			b.full = nil
-		}
-		if b.room != nil {
-			close(b.room)
-			b.room = nil
-		}
+	if b.bytes < b.limit && b.room != nil {
+		close(b.room)
+		b.room = nil
 	}
-	if b.bytes < b.limit/4 {
-		again, b.paused = b.paused, again
+	if b.bytes <= b.limit/4 {
+		b.goOn(p)
 	}
+	b.relax()
 	b.mu.Unlock()
-	p.goOn(&again)
 }
 
 func (b *mailbox) unlink(m *Message) {
@@ -150,22 +187,33 @@ func (b *mailbox) unlink(m *Message) {
 		b.last = m.prev
 	}
 	m.next, m.prev = nil, nil
-	b.len--
-	b.bytes -= m.cost()
+	b.count(m, -1)
 }
 
-// goOn tells nodes that were asked to wait that they need not any more.
-func (p *Process) goOn(sessions *smallMap[*Session, int]) {
-	for s := range sessions.all() {
+// count counts a message that comes, n is 1, or goes, -1.
+func (b *mailbox) count(m *Message, n int) {
+	b.len += n
+	if cost := m.cost(); cost > 0 {
+		b.bytes += n * cost
+	} else {
+		b.free += n * (messageCost + len(m.Data))
+	}
+}
+
+// goOn tells nodes that were asked to wait that they need not any more. b.mu is
+// held: else it could come after the next wish to wait.
+func (b *mailbox) goOn(p *Process) {
+	for s := range b.paused.all() {
 		s.link.Send(&Signal{Kind: KindWait, From: p.pid, To: s.someone()})
 	}
+	b.paused = smallMap[*Session, int]{}
 }
 
 // close drops all messages and releases who waits for room.
 func (b *mailbox) close(p *Process) {
 	b.mu.Lock()
 	b.closed = true
-	b.first, b.last, b.len, b.bytes = nil, nil, 0, 0
+	b.first, b.last, b.len, b.bytes, b.free = nil, nil, 0, 0, 0
 	if b.full != nil {
 		b.full.Stop()
 		b.full = nil
@@ -174,10 +222,8 @@ func (b *mailbox) close(p *Process) {
 		close(b.room)
 		b.room = nil
 	}
-	paused := b.paused
-	b.paused = smallMap[*Session, int]{}
+	b.goOn(p)
 	b.mu.Unlock()
-	p.goOn(&paused)
 }
 
 // forget drops what is kept of a session that is lost.
@@ -185,6 +231,7 @@ func (b *mailbox) forget(s *Session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.paused.delete(s)
+	b.relax()
 }
 
 // find returns the first message behind *after, or of all if that is nil, that

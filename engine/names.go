@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"sync"
 )
@@ -16,6 +15,7 @@ type directory struct {
 	local  map[string]PID
 	global map[string]map[PID]struct{} // who claims a cluster-wide name
 	groups map[string]map[PID]int      // how often each joined
+	told   int                         // cluster-wide names and memberships of this node's processes
 }
 
 // maxEntries bounds the cluster-wide names and memberships that one node has
@@ -86,7 +86,7 @@ func (e *Engine) Unregister(name string) error {
 	}
 	delete(d.local, name)
 	if a := e.actor(pid); a != nil {
-		a.seen(func(v *visible) { v.local = remove(v.local, name) })
+		a.unseen(func(v *visible) { v.local = remove(v.local, name) })
 	}
 	return nil
 }
@@ -117,9 +117,13 @@ func (e *Engine) RegisterGlobal(name string, pid PID) error {
 	if a == nil {
 		return Reason{Word: NoProc}
 	}
+	if err := d.mayTell(); err != nil {
+		return err
+	}
 	return a.seen(func(v *visible) {
 		v.global = append(v.global, name)
 		d.claim(name, pid)
+		d.told++
 		e.announce(&Signal{Kind: KindGlobal, From: pid, Name: name, N: 1})
 	})
 }
@@ -135,7 +139,7 @@ func (e *Engine) UnregisterGlobal(name string) error {
 	}
 	e.dropGlobal(name, pid)
 	if a := e.actor(pid); a != nil {
-		a.seen(func(v *visible) { v.global = remove(v.global, name) })
+		a.unseen(func(v *visible) { v.global = remove(v.global, name) })
 	}
 	return nil
 }
@@ -146,67 +150,6 @@ func (e *Engine) WhereisGlobal(name string) PID {
 	e.directory.mu.Lock()
 	defer e.directory.mu.Unlock()
 	return e.directory.holder(name)
-}
-
-// Join makes a process of this node a member of a group, once more if it is one.
-// Groups are as in OTP's pg: known to all connected nodes, a little later.
-func (e *Engine) Join(group string, pid PID) error {
-	if err := checkName(group); err != nil {
-		return err
-	}
-	d := &e.directory
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := e.actor(pid)
-	if a == nil {
-		return Reason{Word: NoProc}
-	}
-	return a.seen(func(v *visible) {
-		if v.groups == nil {
-			v.groups = map[string]int{}
-		}
-		v.groups[group]++
-		d.member(group, pid, 1)
-		e.announce(&Signal{Kind: KindGroup, From: pid, Name: group, N: 1})
-	})
-}
-
-// Leave takes back one Join. NoProc if the process is no member.
-func (e *Engine) Leave(group string, pid PID) error {
-	d := &e.directory
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a := e.actor(pid)
-	if a == nil || d.groups[group][pid] == 0 {
-		return Reasonf(NoProc, "no member of %q", group)
-	}
-	a.seen(func(v *visible) {
-		if v.groups[group]--; v.groups[group] == 0 {
-			delete(v.groups, group)
-		}
-	})
-	d.member(group, pid, -1)
-	e.announce(&Signal{Kind: KindGroup, From: pid, Name: group})
-	return nil
-}
-
-// Members returns the members of a group, in the order of their pids, each as
-// often as it joined.
-func (e *Engine) Members(group string) (all []PID) {
-	e.directory.mu.Lock()
-	defer e.directory.mu.Unlock()
-	for pid, n := range e.directory.groups[group] {
-		all = append(all, slices.Repeat([]PID{pid}, n)...)
-	}
-	slices.SortFunc(all, PID.Compare)
-	return all
-}
-
-// Groups returns the names of all groups that have members, sorted.
-func (e *Engine) Groups() []string {
-	e.directory.mu.Lock()
-	defer e.directory.mu.Unlock()
-	return slices.Sorted(maps.Keys(e.directory.groups))
 }
 
 // Compare orders pids as their binary forms.
@@ -255,7 +198,16 @@ func (d *directory) member(group string, pid PID, n int) {
 // dropGlobal takes a claim of a process of this node back. The directory is locked.
 func (e *Engine) dropGlobal(name string, pid PID) {
 	e.directory.unclaim(name, pid)
+	e.directory.told--
 	e.announce(&Signal{Kind: KindGlobal, From: pid, Name: name})
+}
+
+// dropMember takes one membership of a process of this node back. The directory is
+// locked.
+func (e *Engine) dropMember(group string, pid PID) {
+	e.directory.member(group, pid, -1)
+	e.directory.told--
+	e.announce(&Signal{Kind: KindGroup, From: pid, Name: group})
 }
 
 // announce tells all connected nodes. The directory is locked, so that all hear of
@@ -343,7 +295,7 @@ func (e *Engine) resolve(name string) {
 		}
 		e.dropGlobal(name, pid)
 		if a := e.actor(pid); a != nil {
-			a.seen(func(v *visible) { v.global = remove(v.global, name) })
+			a.unseen(func(v *visible) { v.global = remove(v.global, name) })
 			if p, ok := a.self.(*Process); ok {
 				p.mailbox.add(&Message{Kind: MessageNameLost, From: winner, Data: []byte(name), prepaid: true}, nil, p)
 			}
@@ -395,13 +347,21 @@ func (e *Engine) forget(a *actor) {
 	}
 	for group, n := range v.groups {
 		for range n {
-			d.member(group, a.pid, -1)
-			e.announce(&Signal{Kind: KindGroup, From: a.pid, Name: group})
+			e.dropMember(group, a.pid)
 		}
 	}
 }
 
-// seen changes under what a process can be found, if it does not end. The
+// mayTell returns why this node may have no more entries at others. The directory
+// is locked.
+func (d *directory) mayTell() error {
+	if d.told >= maxEntries {
+		return Reasonf(SystemLimit, "this node has %d cluster-wide names and members of groups", d.told)
+	}
+	return nil
+}
+
+// seen adds to that under which a process can be found, if it does not end. The
 // directory is locked.
 func (a *actor) seen(f func(*visible)) error {
 	a.mu.Lock()
@@ -419,6 +379,16 @@ func (a *actor) seen(f func(*visible)) error {
 	}
 	f(v)
 	return nil
+}
+
+// unseen takes from that under which a process can be found, also of one that ends:
+// a name that it has no more may be another's by now. The directory is locked.
+func (a *actor) unseen(f func(*visible)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.visible != nil {
+		f(a.visible)
+	}
 }
 
 func remove(list []string, s string) []string {

@@ -88,6 +88,12 @@ func (n *Native) signal(sig *Signal) {
 	n.handle(sig)
 }
 
+// told implements endpoint: signal has it handled without the lock.
+func (n *Native) told(*Signal) {}
+
+// takes implements endpoint.
+func (n *Native) takes(*Signal) bool { return true }
+
 // sessionDown implements endpoint.
 func (n *Native) sessionDown(s *Session) {
 	for _, sig := range n.lost(s) {

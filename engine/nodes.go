@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
-	"time"
 )
 
 // nodeWatch is who wants to hear of connections. It is under Engine.mu, so that
@@ -26,12 +26,7 @@ func (e *Engine) Nodes() []Peer {
 			peers = append(peers, s.peer)
 		}
 	}
-	slices.SortFunc(peers, func(a, b Peer) int {
-		if a.Name != b.Name && (a.Name < b.Name) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(peers, func(a, b Peer) int { return cmp.Compare(a.Name, b.Name) })
 	return peers
 }
 
@@ -51,12 +46,15 @@ func (p *Process) MonitorNodes(on bool) {
 }
 
 // MonitorNode has the process get one MessageNodeDown when the connection with a
-// node is lost, at once if there is none; off takes one such wish back. Each call
+// node is lost, at once if it cannot be connected; off takes one such wish back. Each call
 // with on counts.
 func (p *Process) MonitorNode(node NodeID, on bool) error {
 	e := p.eng
 	if node == e.node {
 		return nil
+	}
+	if on {
+		p.reach(node)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -121,72 +119,4 @@ func (e *Engine) forgetNodes(p *Process) {
 			delete(e.nodes.some, node)
 		}
 	}
-}
-
-// maxTimers bounds the timers of one process.
-const maxTimers = 1 << 16
-
-// timer is one that was started and is not due.
-type timer struct {
-	*time.Timer
-	due time.Time
-}
-
-// StartTimer has a message sent after a time, and returns its reference. Without
-// another receiver the process itself gets a MessageTimeout, else the other one a
-// MessageData; both carry the tag and data. Timers end with the process that
-// started them, which differs from OTP. SystemLimit for too many.
-func (p *Process) StartTimer(to PID, after time.Duration, tag uint64, data []byte) (Ref, error) {
-	ref := p.eng.MakeRef()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.gone:
-		return ref, nil
-	case len(p.timers) >= maxTimers:
-		return Ref{}, Reasonf(SystemLimit, "%d timers", maxTimers)
-	case len(data) > MaxMessage:
-		return Ref{}, Reasonf(BadArg, "a message of %d bytes, the limit is %d", len(data), MaxMessage)
-	}
-	if p.timers == nil {
-		p.timers = map[Ref]timer{}
-	}
-	p.timers[ref] = timer{due: time.Now().Add(after), Timer: time.AfterFunc(after, func() { p.due(ref, to, tag, data) })}
-	return ref, nil
-}
-
-func (p *Process) due(ref Ref, to PID, tag uint64, data []byte) {
-	p.mu.Lock()
-	_, ok := p.timers[ref]
-	delete(p.timers, ref)
-	p.mu.Unlock()
-	switch {
-	case !ok:
-	case to.IsZero() || to == p.pid:
-		p.mailbox.add(&Message{Kind: MessageTimeout, From: p.pid, Tag: tag, Ref: ref, Data: data, prepaid: true}, nil, p)
-	default:
-		p.eng.send(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: &Message{Kind: MessageData, From: p.pid, Tag: tag, Data: data}})
-	}
-}
-
-// CancelTimer stops a timer. It reports how long it had to go, false if it was due
-// or there is none: its message may then be in the mailbox.
-func (p *Process) CancelTimer(ref Ref) (left time.Duration, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t, ok := p.timers[ref]
-	if !ok {
-		return 0, false
-	}
-	t.Stop()
-	delete(p.timers, ref)
-	return max(0, time.Until(t.due)), true
-}
-
-// ReadTimer is as CancelTimer, and lets it run.
-func (p *Process) ReadTimer(ref Ref) (left time.Duration, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t, ok := p.timers[ref]
-	return max(0, time.Until(t.due)), ok
 }

@@ -43,6 +43,7 @@ type Process struct {
 	why          Reason // of the first kill; zero while none
 	trapsExit    bool
 	timers       map[Ref]timer
+	timerBytes   int           // of what they will send
 	watchesNodes bool          // MonitorNode or MonitorNodes was called; under Engine.mu
 	started      chan struct{} // closed when it is not Starting any more; nil until someone asks
 	done         chan struct{} // closed when it is gone from the engine; nil until someone asks
@@ -141,32 +142,47 @@ func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
 // Kill tells the process to end with the reason. The first reason stays.
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kill(r)
+}
+
+// kill is Kill with p.mu held.
+func (p *Process) kill(r Reason) {
 	if p.gone {
-		p.mu.Unlock()
 		return
+	}
+	if r.Word == "" {
+		r.Word = Killed // by who gave no reason
 	}
 	if p.why.Word == "" {
 		p.why = r
 		p.setState(Exiting)
 	}
-	r = p.why
-	p.mu.Unlock()
-	p.cancel(r)
+	p.cancel(p.why)
 	p.mailbox.poke(p)
 }
 
 // overflow ends a process that does not read what it is sent.
 func (p *Process) overflow() {
-	p.mailbox.mu.Lock()
+	b := &p.mailbox
+	b.mu.Lock()
+	what := Limit(MailboxOverflow, "%s, full for %v", SizeText(uint64(b.limit)), fullTime)
+	if b.free > maxBeyond {
+		what = Limit(MailboxOverflow, "%s of exits, downs and timeouts", SizeText(maxBeyond))
+	}
 	by := map[PID]int{}
 	top := PID{}
-	for m := p.mailbox.first; m != nil; m = m.next {
-		if by[m.From] += m.cost(); by[m.From] > by[top] {
+	for m := b.first; m != nil; m = m.next {
+		if by[m.From] += messageCost + len(m.Data); by[m.From] > by[top] {
 			top = m.From
 		}
 	}
-	p.mailbox.mu.Unlock()
-	p.Kill(Limit(MailboxOverflow, "%s, full for %v; most is from %s", SizeText(uint64(p.mailbox.limit)), fullTime, p.eng.PIDText(top)))
+	overdue := b.overdue() // else there was room when the time was over
+	b.mu.Unlock()
+	if overdue {
+		what.Detail += "; most is from " + p.eng.PIDText(top)
+		p.Kill(what)
+	}
 }
 
 // run is what a worker does for the process: all of its life, or for a server
@@ -176,28 +192,27 @@ func (p *Process) run() {
 		if wall := p.spec.Limits.Wall; wall > 0 {
 			p.wall = time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		}
-		reason := p.guarded(p.main)
-		if p.server == nil {
+		reason, ok := p.guarded(p.main)
+		if p.server == nil || !ok {
 			p.exit(reason)
 			return
 		}
 	}
-	p.guarded(p.serve)
+	if reason, ok := p.guarded(p.serve); !ok {
+		p.exit(reason)
+	}
 }
 
-// guarded calls f. Any panic of a Runner is the node's own fault, but it must cost
-// no other process its life.
-func (p *Process) guarded(f func() Reason) (r Reason) {
+// guarded calls f; ok is false if it panicked. Any panic of a Runner is the node's
+// own fault, but it must cost no other process its life.
+func (p *Process) guarded(f func() Reason) (r Reason, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.eng.log.Error("panic while running a guest", "pid", p.pid, "panic", v, "stack", string(debug.Stack()))
 			r = Reasonf(SystemLimit, "internal error of the node: %v", v)
-			if p.server != nil {
-				p.exit(r)
-			}
 		}
 	}()
-	return f()
+	return f(), true
 }
 
 // main resolves, fetches and runs.
@@ -292,49 +307,73 @@ func (e *Engine) alias() string {
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindMessage:
-		p.mailbox.add(sig.Message, sig.session, p)
+		p.mailbox.add(sig.Message, sig, p)
 	case KindLink:
-		if !p.eng.mayLink(p, sig) {
-			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: Reasonf(NotAllowed, "it takes no links of another origin")})
+		if !p.takes(sig) {
+			p.eng.send(&Signal{Kind: KindExit, From: p.pid, To: sig.From, Reason: noLink})
 			return
 		}
 		p.books(sig)
-	case KindUnlink, KindUnlinkAck, KindMonitor, KindDemonitor:
+	case KindUnlink, KindUnlinkAck, KindMonitor, KindDemonitor, KindExit:
 		p.books(sig)
-	case KindExit:
-		if p.books(sig) {
-			p.exitSignal(sig.From, sig.Reason, true)
-		}
 	case KindExit2:
+		if sig.session != nil && !sig.session.controls(p) {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.exitSignal(sig.From, sig.Reason, false)
 	case KindDown:
 		if sig.Ref.IsZero() {
 			if l := p.Leader(); l.PID == sig.From {
 				p.leaderGone(l)
 			}
-		} else if p.books(sig) {
-			p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
+		} else {
+			p.books(sig)
 		}
 	case KindCredit, KindInputData, KindFileReply, KindWindow:
 		p.io.signal(sig)
 	case KindLeader:
-		p.setLeader(sig.Leader)
+		if sig.session == nil || sig.session.controls(p) {
+			p.setLeader(sig.Leader)
+		}
 	}
 }
 
-// exitSignal handles an exit signal as OTP does.
-func (p *Process) exitSignal(from PID, r Reason, link bool) {
+// takes implements endpoint: a process that takes a link may end with the other one.
+func (p *Process) takes(sig *Signal) bool {
 	p.mu.Lock()
 	traps := p.trapsExit
 	p.mu.Unlock()
 	switch {
-	case !link && r.Word == Kill:
-		p.Kill(Reason{Word: Killed, Detail: r.Detail})
 	case traps:
+		return true
+	case sig.session != nil:
+		return sig.N == 0 && sig.session.controls(p)
+	}
+	from, ok := p.eng.end(sig.From).(*Process)
+	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == p.eng.owner
+}
+
+// told implements endpoint.
+func (p *Process) told(sig *Signal) {
+	if sig.Kind == KindExit {
+		p.exitSignal(sig.From, sig.Reason, true)
+		return
+	}
+	p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
+}
+
+// exitSignal handles an exit signal as OTP does. p.mu is held.
+func (p *Process) exitSignal(from PID, r Reason, link bool) {
+	switch {
+	case !link && r.Word == Kill:
+		p.kill(Reason{Word: Killed, Detail: r.Detail})
+	case p.trapsExit:
 		p.mailbox.add(&Message{Kind: MessageExit, From: from, Reason: r, prepaid: link}, nil, p)
 	case r.Word == Normal && from != p.pid:
 	default:
-		p.Kill(r)
+		p.kill(r)
 	}
 }
 

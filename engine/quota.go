@@ -118,7 +118,7 @@ func (q *quotas) resize(o Origin, from, to uint64) bool {
 // If that is more than its origin may have together, it reports false and tells
 // the process to end. The goroutine that runs the process calls it.
 func (p *Process) UseMemory(n uint64) bool {
-	if !p.eng.quotas.resize(p.spec.Origin, p.memory, n) {
+	if !p.eng.quotas.resize(p.account, p.memory, n) {
 		p.Kill(Limit(Memory, "%d MiB of all processes of its origin", p.eng.quotas.Memory>>20))
 		return false
 	}

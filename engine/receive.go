@@ -23,7 +23,7 @@ func (p *Process) Send(to PID, m *Message) error {
 	}
 	switch t := p.eng.end(to).(type) {
 	case *Process:
-		return p.sendLocal(t, m)
+		return p.sendLocal(t, m, true)
 	case *Native:
 		t.signal(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
 	}
@@ -57,22 +57,32 @@ func (p *Process) prepare(m *Message) error {
 	return nil
 }
 
-func (p *Process) sendLocal(t *Process, m *Message) error {
+// sendLocal sends to a process of this node. own says that it is called on the
+// goroutine that runs the process, which has a turn to give up.
+func (p *Process) sendLocal(t *Process, m *Message, own bool) error {
 	for {
 		room := t.mailbox.offer(m, t)
 		if room == nil {
 			return p.check()
 		}
-		p.Pause()
-		select {
-		case <-room:
-		case <-p.ctx.Done():
-		}
-		p.Resume()
-		if err := p.check(); err != nil {
+		if err := p.pause(room, nil, own); err != nil {
 			return err
 		}
 	}
+}
+
+// pause waits for c, the end of over, or that of the process: the error is why.
+func (p *Process) pause(c, over <-chan struct{}, own bool) error {
+	if own {
+		p.Pause()
+		defer p.Resume()
+	}
+	select {
+	case <-c:
+	case <-over:
+	case <-p.ctx.Done():
+	}
+	return p.check()
 }
 
 // signals holds signals that carried a message: neither a link nor a session keeps
@@ -90,31 +100,28 @@ func (p *Process) sendRemote(to PID, name string, m *Message) error {
 		return p.check()
 	}
 	sig := signals.Get().(*Signal)
-	defer signals.Put(sig)
 	*sig = Signal{Kind: KindMessage, From: p.pid, To: to, Name: name, Message: m}
-	for {
-		wait := s.holds(sig.To)
+	err := p.sendOver(s, sig, true)
+	*sig = Signal{}
+	signals.Put(sig)
+	return err
+}
+
+// sendOver sends a message over a session, when it may. own is as of sendLocal.
+func (p *Process) sendOver(s *Session, sig *Signal, own bool) error {
+	for s.ctx.Err() == nil {
+		wait := s.holds(sig.To, sig.Name)
 		if wait == nil {
-			if wait = s.link.Busy(sig); wait == nil {
-				break
-			}
+			wait = s.link.Busy(sig)
 		}
-		p.Pause()
-		select {
-		case <-wait:
-		case <-s.ctx.Done():
-		case <-p.ctx.Done():
-		}
-		p.Resume()
-		if s.ctx.Err() != nil {
+		if wait == nil {
 			break
 		}
-		if err := p.check(); err != nil {
+		if err := p.pause(wait, s.ctx.Done(), own); err != nil {
 			return err
 		}
 	}
 	s.link.Send(sig)
-	*sig = Signal{}
 	return p.check()
 }
 
@@ -122,14 +129,14 @@ func (p *Process) sendRemote(to PID, name string, m *Message) error {
 // cannot be reached or is this one.
 func (p *Process) reach(node NodeID) *Session {
 	s := p.eng.Session(node)
-	if s != nil || node == p.eng.node || node == (NodeID{}) {
+	if s != nil && s.ctx.Err() == nil || node == p.eng.node || node == (NodeID{}) {
 		return s
 	}
 	p.Pause()
 	defer p.Resume()
 	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
 	defer cancel()
-	if _, err := p.eng.Connect(ctx, node.String()); err != nil {
+	if id, err := p.eng.Connect(ctx, p.eng.known(node)); err != nil || id != node {
 		return nil
 	}
 	return p.eng.Session(node)

@@ -25,11 +25,15 @@ type Session struct {
 	knows     bool          // it is told of names and groups; under the directory's lock, as the next
 	entries   int           // names and memberships it told of
 
+	ended chan struct{} // closed when it is lost and all have been told
+
 	mu    sync.Mutex
 	met   map[*Session]bool // nodes that the peer was introduced to
 	lost  bool
 	bound map[endpoint]struct{} // who must hear of its loss
 	held  map[PID]chan struct{} // processes there whose mailboxes are filling; closed when messages may go on
+	names map[string]PID        // of those, as far as messages to the names went there
+	whom  map[Ref]PID           // the peer's monitors by name: who had it then
 }
 
 // maxCalls bounds the calls one peer may have under way at this node.
@@ -40,7 +44,7 @@ const maxCalls = 64
 func (e *Engine) SessionUp(p Peer, l Link) (*Session, error) {
 	s := &Session{
 		eng: e, peer: p, link: l, calls: make(chan struct{}, maxCalls),
-		bound: map[endpoint]struct{}{}, held: map[PID]chan struct{}{},
+		ended: make(chan struct{}), bound: map[endpoint]struct{}{}, held: map[PID]chan struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := e.addSession(s); err != nil {
@@ -63,8 +67,25 @@ func (e *Engine) addSession(s *Session) error {
 		return fmt.Errorf("a session with %s is up", s.peer.Name)
 	}
 	e.sessions[s.peer.Node] = s
+	if !s.peer.Hidden && s.peer.Name != "" {
+		if len(e.names) >= maxEntries {
+			clear(e.names)
+		}
+		e.names[s.peer.Node] = s.peer.Name
+	}
 	e.tellNodes(MessageNodeUp, s)
 	return nil
+}
+
+// known returns what a Dist finds a node by: the name that it had in its last
+// session, as its id is a hash; the id if there was none.
+func (e *Engine) known(node NodeID) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if name := e.names[node]; name != "" {
+		return name
+	}
+	return node.String()
 }
 
 // level is that of log lines about a peer: commands come and go.
@@ -152,18 +173,30 @@ func (s *Session) Deliver(sig *Signal) error {
 		if sig.Spec.Parent != sig.From {
 			return fmt.Errorf("a spawn in another's name")
 		}
+		if ref := sig.Spec.Monitor; !ref.IsZero() && ref.Node != s.peer.Node {
+			return fmt.Errorf("a monitor with a reference that is not its to make")
+		}
 		sig.Spec.account = s.peer.Origin
 		if sig.Spec.Origin != s.peer.Origin {
 			sig.Spec.Origin = vouched(s.peer.Origin, sig.Spec.Origin)
 		}
 		e.deliver(sig)
-	case KindExit2, KindLeader:
-		if p := e.Process(sig.To); p != nil && !e.mayControl(s.peer, p.spec.Origin) {
-			return nil
+	case KindMonitor:
+		// Else it could take the place of another node's monitor.
+		if sig.Ref.Node != s.peer.Node {
+			return fmt.Errorf("a monitor with a reference that is not its to make")
+		}
+		if sig.Name != "" {
+			s.named(sig)
 		}
 		e.deliver(sig)
-	case KindLink:
-		sig.session = s
+	case KindDemonitor:
+		if pid := s.unnamed(sig.Ref); sig.Name != "" {
+			sig.To = pid
+		}
+		e.deliver(sig)
+	case KindExit2, KindLeader, KindLink:
+		sig.session = s // the process looks whether the peer may
 		e.deliver(sig)
 	default:
 		e.deliver(sig)
@@ -182,6 +215,9 @@ var actions = map[Kind]string{
 	KindFile: "signal:io", KindFileReply: "signal:io", KindWindow: "signal:io",
 }
 
+// controls reports whether the peer may end a process.
+func (s *Session) controls(p *Process) bool { return s.eng.mayControl(s.peer, p.spec.Origin) }
+
 // mayControl reports whether a peer may end a process of an origin.
 func (e *Engine) mayControl(p Peer, o Origin) bool {
 	return p.Origin == o || p.Origin == e.owner || p.Roles&RoleAdmin != 0
@@ -194,19 +230,29 @@ func vouched(peer, claimed Origin) (o Origin) {
 	return sha256.Sum256(slices.Concat([]byte("wnode vouched origin 1"), peer[:], claimed[:]))
 }
 
-// mayLink reports whether a process takes a link of another: it would end with it.
-func (e *Engine) mayLink(p *Process, sig *Signal) bool {
-	p.mu.Lock()
-	traps := p.trapsExit
-	p.mu.Unlock()
-	switch {
-	case traps:
-		return true
-	case sig.session != nil:
-		return sig.N == 0 && e.mayControl(sig.session.peer, p.spec.Origin)
+// named finds who a monitor by name is of. The name may be another's by the time
+// that it is taken back.
+func (s *Session) named(sig *Signal) {
+	pid := s.eng.Whereis(sig.Name)
+	if pid.IsZero() {
+		return
 	}
-	from, ok := e.end(sig.From).(*Process)
-	return !ok || from.spec.Origin == p.spec.Origin || from.spec.Origin == e.owner
+	sig.To = pid
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whom == nil {
+		s.whom = map[Ref]PID{}
+	}
+	s.whom[sig.Ref] = pid
+}
+
+// unnamed forgets a monitor by name, and returns of whom it was.
+func (s *Session) unnamed(ref Ref) PID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pid := s.whom[ref]
+	delete(s.whom, ref)
+	return pid
 }
 
 // hold takes the wish of the peer to get no messages for a process, or to get them
@@ -220,21 +266,35 @@ func (s *Session) hold(sig *Signal) error {
 		if len(s.held) >= maxEntries {
 			return fmt.Errorf("%d full mailboxes", len(s.held))
 		}
-		s.held[sig.From] = make(chan struct{})
+		held = make(chan struct{})
+		s.held[sig.From] = held
 	case sig.N == 0 && held != nil:
 		close(held)
 		delete(s.held, sig.From)
+		maps.DeleteFunc(s.names, func(_ string, pid PID) bool { return pid == sig.From })
+	}
+	if sig.N != 0 && sig.Name != "" {
+		if len(s.names) >= maxEntries {
+			return fmt.Errorf("%d names of full mailboxes", len(s.names))
+		}
+		if s.names == nil {
+			s.names = map[string]PID{}
+		}
+		s.names[sig.Name] = sig.From
 	}
 	return nil
 }
 
 // holds returns a channel that is closed when messages may be sent to a process, or
-// nil.
-func (s *Session) holds(to PID) <-chan struct{} {
+// to who has the name, or nil.
+func (s *Session) holds(to PID, name string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.held) == 0 {
 		return nil
+	}
+	if name != "" {
+		to = s.names[name]
 	}
 	if c := s.held[to]; c != nil {
 		return c
@@ -246,29 +306,32 @@ func (s *Session) holds(to PID) <-chan struct{} {
 // fire once, with noconnection. Signals queued for the peer are lost.
 func (s *Session) Down(why error) {
 	e := s.eng
-	e.mu.Lock()
-	if e.sessions[s.peer.Node] != s {
-		e.mu.Unlock()
+	s.mu.Lock()
+	if s.lost {
+		s.mu.Unlock()
 		return
 	}
-	delete(e.sessions, s.peer.Node)
-	e.tellNodes(MessageNodeDown, s)
-	lost := e.takeCalls(s.peer.Node)
-	e.mu.Unlock()
-	s.cancel()
-	e.unlearn(s)
-	s.mu.Lock()
 	s.lost = true
 	bound := s.bound
 	s.bound = nil
 	for _, held := range s.held {
 		close(held)
 	}
-	s.held = nil
+	s.held, s.names = nil, nil
 	s.mu.Unlock()
+	s.cancel()
 	for p := range bound {
 		p.sessionDown(s)
 	}
+	e.unlearn(s)
+	// There is no other session with the node until here, or what is forgotten and
+	// told by its node might be of that one.
+	e.mu.Lock()
+	delete(e.sessions, s.peer.Node)
+	e.tellNodes(MessageNodeDown, s)
+	lost := e.takeCalls(s.peer.Node)
+	e.mu.Unlock()
+	close(s.ended)
 	for _, c := range lost {
 		c <- &Signal{Kind: KindReply, Reason: Reason{Word: NoConnection, Detail: "node " + s.peer.Name + " is down"}}
 	}

@@ -20,7 +20,7 @@ const (
 	KindLeader    Kind = 11 // Leader, the new group leader of To; zero: the one it was spawned with
 
 	// Between nodes; To has the node alone.
-	KindWait   Kind = 12 // N: 1 hold back messages to From, as its mailbox is filling; 0 go on
+	KindWait   Kind = 12 // N: 1 hold back messages to From, and to Name, as its mailbox is filling; 0 go on
 	KindGlobal Kind = 18 // Name: a cluster-wide one. N: 1 From has it, 0 no more
 	KindGroup  Kind = 19 // Name: a group. N: 1 From joined it, 0 left it, once
 

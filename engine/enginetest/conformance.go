@@ -65,6 +65,7 @@ func Conformance(t *testing.T, cluster func(t *testing.T, programs *Programs) Cl
 			c.test(e)
 		})
 	}
+	processModel(t, cluster)
 }
 
 type env struct {
@@ -72,6 +73,8 @@ type env struct {
 	cluster    Cluster
 	programs   *Programs
 	alex, kate *engine.Engine
+	there      *engine.Engine // of the two, where the partner of the tested process is
+	labels     *labels
 }
 
 func (e *env) connect(from *engine.Engine, name string) engine.NodeID {

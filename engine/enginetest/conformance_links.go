@@ -53,8 +53,7 @@ func testCut(e *env) {
 	}
 	<-p.Done()
 	// A new session is another one: nothing of the old run comes over it.
-	e.connect(e.alex, "kate")
-	e.ping(e.alex, e.kate)
+	e.heal(e.alex, e.kate)
 	for len(l.sigs) > 0 {
 		if s := <-l.sigs; s.Kind == engine.KindDown {
 			e.Errorf("a second Down: %v", s.Reason)

@@ -4,5 +4,6 @@
 // A [Network] is the in-memory engine.Dist: sessions are two goroutines and
 // two queues, and can be cut. Guests are Go functions, [Program], so that tests
 // of the engine need neither a network nor WebAssembly. [Conformance] runs the
-// suite over any [Cluster].
+// suite over any [Cluster]: runs and their leaders, and OTP's process model, whose
+// table is in otp.go and whose scenarios are in a file per section, otp_*.go.
 package enginetest

@@ -19,6 +19,7 @@ type Network struct {
 
 	mu       sync.Mutex
 	nodes    map[string]*engine.Engine
+	parted   map[[2]engine.NodeID]bool // pairs that cannot connect
 	sessions uint64
 	wg       sync.WaitGroup
 }
@@ -27,7 +28,7 @@ type Network struct {
 // passes through recode, which encodes and decodes it as a wire would; nil
 // hands it over as it is.
 func NewNetwork(t *testing.T, programs *Programs, recode func(*engine.Signal) (*engine.Signal, error)) *Network {
-	n := &Network{programs: programs, recode: recode, nodes: map[string]*engine.Engine{}}
+	n := &Network{programs: programs, recode: recode, nodes: map[string]*engine.Engine{}, parted: map[[2]engine.NodeID]bool{}}
 	t.Cleanup(func() {
 		n.mu.Lock()
 		nodes := n.nodes
@@ -68,6 +69,22 @@ func (n *Network) Cut(a, b *engine.Engine) {
 	}
 }
 
+// Part cuts the session of two nodes, and lets none begin before Heal.
+func (n *Network) Part(a, b *engine.Engine) { n.part(a, b, true) }
+
+// Heal takes Part back. It does not connect the nodes.
+func (n *Network) Heal(a, b *engine.Engine) { n.part(a, b, false) }
+
+func (n *Network) part(a, b *engine.Engine, parted bool) {
+	n.mu.Lock()
+	n.parted[[2]engine.NodeID{a.Node(), b.Node()}] = parted
+	n.parted[[2]engine.NodeID{b.Node(), a.Node()}] = parted
+	n.mu.Unlock()
+	if parted {
+		n.Cut(a, b)
+	}
+}
+
 type dist struct {
 	net  *Network
 	self *engine.Engine
@@ -88,6 +105,9 @@ func (d *dist) Connect(_ context.Context, node string) (engine.NodeID, error) {
 	}
 	if other == nil {
 		return engine.NodeID{}, engine.Reasonf(engine.NoConnection, "no node %q", node)
+	}
+	if n.parted[[2]engine.NodeID{d.self.Node(), other.Node()}] {
+		return engine.NodeID{}, engine.Reasonf(engine.NoConnection, "no way to %q", node)
 	}
 	if d.self.Session(other.Node()) != nil {
 		return other.Node(), nil
@@ -176,6 +196,14 @@ type link struct {
 
 var _ engine.Link = (*link)(nil)
 
+// size is what a signal has of user data.
+func size(sig *engine.Signal) int {
+	if sig.Message != nil {
+		return len(sig.Message.Data)
+	}
+	return len(sig.Data)
+}
+
 func newLink() *link {
 	l := &link{}
 	l.cond = sync.NewCond(&l.mu)
@@ -194,7 +222,7 @@ func (l *link) Send(sig *engine.Signal) {
 		sig = &copied
 	}
 	l.queue = append(l.queue, sig)
-	l.bytes += len(sig.Data)
+	l.bytes += size(sig)
 	if l.bytes > busyBytes && l.free == nil {
 		l.free = make(chan struct{})
 	}
@@ -238,7 +266,7 @@ func (l *link) next() (*engine.Signal, error) {
 	}
 	sig := l.queue[0]
 	l.queue = l.queue[1:]
-	l.bytes -= len(sig.Data)
+	l.bytes -= size(sig)
 	if l.bytes <= busyBytes && l.free != nil {
 		close(l.free)
 		l.free = nil

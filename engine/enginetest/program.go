@@ -17,6 +17,7 @@ type Program func(p *engine.Process) engine.Reason
 type Programs struct {
 	mu     sync.Mutex
 	byName map[string]Program
+	slow   map[string]chan struct{} // those that cannot be had before it is closed
 }
 
 var (
@@ -35,6 +36,18 @@ func (s *Programs) Add(name string, f Program) engine.Module {
 	m := ModuleOf([]byte(name))
 	m.Name = name
 	return m
+}
+
+// addSlow is Add of a module that nobody serves until the channel is closed.
+func (s *Programs) addSlow(name string, f Program) (m engine.Module, serve chan struct{}) {
+	m, serve = s.Add(name, f), make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slow == nil {
+		s.slow = map[string]chan struct{}{}
+	}
+	s.slow[name] = serve
+	return m, serve
 }
 
 func (s *Programs) find(match func(name string) bool) (string, Program) {
@@ -57,10 +70,20 @@ func (s *Programs) Resolve(name string) (cid.Cid, error) {
 }
 
 // Open implements engine.Modules.
-func (s *Programs) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
+func (s *Programs) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
 	name, f := s.find(func(n string) bool { return ModuleOf([]byte(n)).CID.Equals(c) })
 	if f == nil {
 		return nil, engine.Reasonf(engine.ModuleNotFound, "nobody has %s", c)
+	}
+	s.mu.Lock()
+	slow := s.slow[name]
+	s.mu.Unlock()
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return nil, engine.Reasonf(engine.ModuleNotFound, "%v", ctx.Err())
+		}
 	}
 	return []byte(name), nil
 }

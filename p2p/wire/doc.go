@@ -78,11 +78,11 @@
 //	exit 3, exit2 4       reason
 //	monitor 5, demonitor 7  ref 32, name string: "" by pid
 //	unlink 6, unlink ack 9  n u64
-//	link 8, wait 12       n u64
+//	link 8                n u64
 //	message 10            kind u8, has u8 (1: tag, 2: ref, 4: name), then those it has
 //	                      of tag u64, ref 32, name string, then data bytes
 //	leader 11             pid 32, token 16
-//	global 18, group 19   n u64, name string
+//	wait 12, global 18, group 19  n u64, name string
 //	call 16               ref 32, name string, data bytes
 //	reply 17              ref 32, reason, data bytes
 //	output 32             token 16, stream u8, data bytes

@@ -65,9 +65,9 @@ func appendBody(b []byte, s *engine.Signal) (_ []byte, known bool) {
 	case engine.KindMonitor, engine.KindDemonitor:
 		b = appendRef(b, s.Ref)
 		b = appendBytes(b, s.Name)
-	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck:
 		b = le.AppendUint64(b, s.N)
-	case engine.KindGlobal, engine.KindGroup:
+	case engine.KindWait, engine.KindGlobal, engine.KindGroup:
 		b = le.AppendUint64(b, s.N)
 		b = appendBytes(b, s.Name)
 	case engine.KindMessage:
@@ -141,9 +141,9 @@ func DecodeInto(s *engine.Signal, kind uint8, body []byte, from, to Endpoint) (k
 	case engine.KindMonitor, engine.KindDemonitor:
 		s.Ref = d.ref()
 		s.Name = d.string()
-	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck:
 		s.N = d.u64()
-	case engine.KindGlobal, engine.KindGroup:
+	case engine.KindWait, engine.KindGlobal, engine.KindGroup:
 		s.N = d.u64()
 		s.Name = d.string()
 	case engine.KindMessage:

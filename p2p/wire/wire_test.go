@@ -126,9 +126,9 @@ func drawSignal(t *rapid.T) *engine.Signal {
 		s.Reason = reason()
 	case engine.KindMonitor, engine.KindDemonitor:
 		s.Ref, s.Name = engine.Ref(anyPID("ref")), text.Draw(t, "name")
-	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck, engine.KindWait:
+	case engine.KindLink, engine.KindUnlink, engine.KindUnlinkAck:
 		s.N = rapid.Uint64().Draw(t, "n")
-	case engine.KindGlobal, engine.KindGroup:
+	case engine.KindWait, engine.KindGlobal, engine.KindGroup:
 		s.N, s.Name = rapid.Uint64().Draw(t, "n"), text.Draw(t, "name")
 	case engine.KindLeader:
 		s.Leader = engine.Leader{PID: anyPID("leader"), Token: token()}
