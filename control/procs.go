@@ -67,12 +67,19 @@ func (s *Server) started(ctx context.Context, _ engine.Caller, body []byte) ([]b
 	} else if err != nil {
 		return nil, err
 	}
-	select {
-	case <-p.Started():
-		return nil, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	ready := p.Started()
+	for range 2 {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if p.Info().State != engine.Exiting {
+			break
+		}
+		ready = p.Done() // so that its Down goes before the answer
 	}
+	return nil, nil
 }
 
 func (s *Server) whereis(_ context.Context, _ engine.Caller, body []byte) ([]byte, error) {
