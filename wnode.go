@@ -44,6 +44,9 @@ type Config struct {
 	// GOMAXPROCS to two more than there are cores, and Slots to the cores, as the
 	// command does for its nodes.
 	Slots int
+	// Heavy is told how many guests and compilations compute for longer than a
+	// moment, whenever that changes, on their goroutines; it must be quick.
+	Heavy func(n int)
 }
 
 // Node is a running node. Its parts may be used as their packages say.
@@ -88,7 +91,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if n.Store, err = modstore.Open(modules); err != nil {
 		return nil, err
 	}
-	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Log: c.Log, Slots: c.Slots})
+	n.runner = guest.New(guest.Config{Host: hostfuncs.New(), CacheDir: cache, Log: c.Log, Slots: c.Slots, Heavy: c.Heavy})
 	peerID, id, err := p2p.IDs(key)
 	if err != nil {
 		return nil, err

@@ -1,24 +1,59 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
-func TestProcessors(t *testing.T) {
-	for _, c := range []struct {
-		now, cpus    int
-		explicit     bool
-		procs, slots int
-	}{
-		{now: 1, cpus: 1, procs: 3, slots: 1},
-		{now: 8, cpus: 8, procs: 10, slots: 8},
-		{now: 2, cpus: 64, procs: 4, slots: 2}, // limited by a container
-		{now: 1, cpus: 8, explicit: true, procs: 1, slots: 1},
-		{now: 2, cpus: 8, explicit: true, procs: 2, slots: 1},
-		{now: 8, cpus: 8, explicit: true, procs: 8, slots: 6},
-		{now: 100, cpus: 8, explicit: true, procs: 100, slots: 8},
+func TestWantedProcessors(t *testing.T) {
+	for _, c := range []struct{ heavy, more, cores, want int }{
+		{0, 0, 1, 1}, {0, 0, 8, 1}, // messages alone: one
+		{1, 0, 1, 3}, {1, 0, 8, 2}, {7, 0, 8, 8}, // a guest that computes has its own
+		{8, 0, 8, 10}, {100, 0, 8, 10}, // all cores: two to spare
+		{0, 3, 8, 4}, {2, 3, 8, 6}, {0, 30, 8, 10},
 	} {
-		procs, slots := processors(c.now, c.cpus, c.explicit)
-		if procs != c.procs || slots != c.slots {
-			t.Errorf("%+v: %d, %d", c, procs, slots)
+		if got := wanted(c.heavy, c.more, c.cores); got != c.want {
+			t.Errorf("%+v: %d", c, got)
 		}
 	}
+}
+
+func TestExplicitProcessors(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "3")
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	if slots, p := cores(); slots != min(1, runtime.NumCPU()) || p != nil {
+		t.Errorf("%d slots, %v", slots, p)
+	}
+}
+
+// More processors come at once, fewer when it has been calm for a while.
+func TestProcessorsFollow(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	synctest.Test(t, func(t *testing.T) {
+		p := &processors{cores: 2, now: 2}
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() { defer close(done); p.adapt(stop) }()
+		now := func() int { p.mu.Lock(); defer p.mu.Unlock(); return p.now }
+		time.Sleep(2 * calm)
+		if n := now(); n != 1 {
+			t.Errorf("idle: %d", n)
+		}
+		p.Heavy(2)
+		if n := now(); n != 4 {
+			t.Errorf("two guests compute: %d", n)
+		}
+		p.Heavy(0)
+		if n := now(); n != 4 {
+			t.Errorf("just ended: %d", n)
+		}
+		time.Sleep(2 * calm)
+		if n := now(); n != 1 {
+			t.Errorf("calm again: %d", n)
+		}
+		close(stop)
+		<-done
+	})
 }

@@ -53,9 +53,19 @@ func (a *app) up(ctx context.Context, name string, listen []string) error {
 	stop, end := interrupts()
 	defer end()
 	log := slog.New(slog.NewTextHandler(a.err, nil))
-	n, err := a.start(ctx, wnode.Config{Name: name, Listen: listen, Log: log, Slots: cores()})
+	slots, procs := cores()
+	c := wnode.Config{Name: name, Listen: listen, Log: log, Slots: slots}
+	if procs != nil {
+		c.Heavy = procs.Heavy
+	}
+	n, err := a.start(ctx, c)
 	if err != nil {
 		return err
+	}
+	if procs != nil {
+		over := make(chan struct{})
+		defer close(over)
+		go procs.adapt(over)
 	}
 	if err := a.printNode(name, n); err != nil {
 		return errors.Join(err, n.Close())

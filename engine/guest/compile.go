@@ -33,8 +33,9 @@ type compiled struct {
 	host  func() error // adds the host modules to rt, once; an instance needs them
 	pool  *pool
 	snaps *snapshots
-	disk  *codecache.Cache // nil: none
-	cores int              // as many as guests run at once
+	disk  *codecache.Cache   // nil: none
+	cores int                // as many as guests run at once
+	heavy func(n int) func() // counts a compilation as computing; nil: nobody counts
 	slots *compileSlots
 	limit time.Duration // maxCompile, but in tests
 
@@ -165,6 +166,9 @@ func (c *compiled) close() {
 func (c *compiled) compile(e *entry, b []byte, m *counted) {
 	<-e.turn.granted
 	defer c.slots.release(e.turn)
+	if c.heavy != nil {
+		defer c.heavy(c.cores)()
+	}
 	late := time.AfterFunc(c.limit, func() {
 		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))

@@ -67,6 +67,10 @@ type Config struct {
 	// program with a network: Go looks at that only when a processor has nothing
 	// else to do.
 	Slots int
+	// Heavy is told how many guests and compilations compute for longer than a
+	// moment, whenever that changes, on their goroutines; it must be quick. nil:
+	// nobody is told.
+	Heavy func(n int)
 }
 
 // Runner implements engine.Runner. It is safe for concurrent use.
@@ -106,7 +110,9 @@ func New(c Config) *Runner {
 	if c.Slots == 0 {
 		c.Slots = goruntime.GOMAXPROCS(0)
 	}
-	return &Runner{cfg: c, slots: slots.New(c.Slots)}
+	r := &Runner{cfg: c, slots: slots.New(c.Slots)}
+	r.slots.Tell(c.Heavy)
+	return r
 }
 
 // start returns the runtime, which the first call makes.
@@ -142,6 +148,7 @@ func (r *Runner) newRuntime() *runtime {
 	}
 	t.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
 	t.snaps.init(&t.pool)
+	t.modules.heavy = r.slots.Heavy
 	t.modules.init(t.rt, func() error { return r.instantiateHost(ctx, t.rt) }, &t.pool, &t.snaps, t.disk, r.cfg.Slots)
 	t.spaces.init()
 	return t

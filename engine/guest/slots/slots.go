@@ -26,8 +26,10 @@ const (
 // Slots are the right to run guest code. They are safe for concurrent use.
 type Slots struct {
 	begin time.Time
+	tend  func(heavy int) // told when heavy changes; may be nil
 
 	// What is looked at without the lock.
+	heavy   atomic.Int32 // guests that compute for long, and what else does
 	waiting atomic.Int32 // guests in the queue
 	urgent  atomic.Int64 // virtual time of the first one if it goes ahead, else never
 
@@ -49,6 +51,24 @@ func New(n int) *Slots {
 	s := &Slots{begin: time.Now(), free: n, running: make([]*Turn, 0, n+1)}
 	s.urgent.Store(never)
 	return s
+}
+
+// Tell has f called when the number of those changes that compute for longer than a
+// short process does: guests, and what [Slots.Heavy] counts. It is called on their
+// goroutines, several at once, and must be quick. Call it before the first Turn.
+func (s *Slots) Tell(f func(heavy int)) { s.tend = f }
+
+// Heavy counts n more that compute for long and are no guests, until the function
+// is called that it returns.
+func (s *Slots) Heavy(n int) (over func()) {
+	s.weigh(n)
+	return func() { s.weigh(-n) }
+}
+
+func (s *Slots) weigh(n int) {
+	if now := s.heavy.Add(int32(n)); s.tend != nil {
+		s.tend(int(now))
+	}
 }
 
 // now returns the time since the slots were made.
@@ -113,6 +133,10 @@ func (s *Slots) release(t *Turn, now time.Duration) {
 		s.births += t.used - t.born - birth
 	}
 	t.held = false
+	if t.heavy {
+		t.heavy = false
+		s.weigh(-1)
+	}
 	last := len(s.running) - 1
 	for i, r := range s.running {
 		if r == t {

@@ -16,6 +16,7 @@ type Turn struct {
 	// Of the goroutine.
 	busy    time.Duration // how much more it has computed than it was blocked, lately
 	paused  time.Duration // when
+	heavy   bool          // it has computed for long, and is counted
 	breathe time.Duration // when other threads are to go first the next time
 	ready   chan struct{} // has one element when a slot was given; nil until first needed
 
@@ -90,6 +91,10 @@ func (t *Turn) Yield() {
 	s := t.slots
 	now := s.now()
 	held := now - t.since
+	if !t.heavy && t.busy+held >= short {
+		t.heavy = true
+		s.weigh(1)
+	}
 	switch {
 	case s.waiting.Load() > 0 && (held >= slice || int64(t.used+held) > s.urgent.Load()), t.extra && held >= short:
 		t.giveWay(now)
