@@ -199,12 +199,13 @@ func (p *Process) After(match Match, id uint64) *Message {
 // Take removes a message that is in the mailbox. It is the caller's then.
 func (p *Process) Take(m *Message) { p.mailbox.take(m, p) }
 
-// Arrived returns a channel that is closed as long as there is a message.
-func (p *Process) Arrived() <-chan struct{} {
+// Arrived returns a channel that is closed as long as there is a message behind the
+// one with an ID, which need not be there.
+func (p *Process) Arrived(id uint64) <-chan struct{} {
 	b := &p.mailbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.first != nil || b.closed {
+	if b.last != nil && b.last.id > id || b.closed {
 		return closedChan
 	}
 	if b.arrived == nil {
