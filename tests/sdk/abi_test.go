@@ -51,6 +51,9 @@ func parser(pattern, word, long, result string) func(string) []function {
 	}
 }
 
+var parseGo = parser(`//go:wasmimport wnode (?P<name>\w+)\nfunc \w+\((?P<params>[^)]*)\) (?P<result>\w+)\n`,
+	` (unsafe\.Pointer|u?int32)$`, ` u?int64$`, "uint32")
+
 var parseC = parser(`WNODE_IMPORT\("(?P<name>\w+)"\) (?P<result>\w+) \w+\((?P<params>[^)]*)\);`,
 	`\*|^(int|size_t|uint32_t) `, `^u?int64_t `, "int")
 

@@ -28,6 +28,16 @@ type language struct {
 
 var languages = []language{
 	{"c", "../../sdk/c/wnode.h", parseC, has("clang", "/usr/include/wasm32-wasi/stdio.h")},
+	{"go", "../../sdk/go/imports.go", parseGo, goGuests},
+}
+
+// goGuests is the check for Go. Under the race detector wazero's compiler is so slow
+// that a guest in Go takes longer than the 10 s that a node gives it.
+func goGuests() error {
+	if race {
+		return errors.New("guests in Go take too long to compile under the race detector")
+	}
+	return has("go")()
 }
 
 // has returns a check that there are programs, or files if they have a slash.

@@ -116,35 +116,48 @@ func (c *cluster) add(t *testing.T, name string, wasm []byte) {
 
 // player is a scenario guest and who gives it commands.
 type player struct {
-	leader *origin.Leader
-	in     *io.PipeWriter
-	lines  chan string
-	over   bool
+	in    *io.PipeWriter
+	lines chan string
+	ended chan struct{} // closed when why is known
+	why   string        // it ended
+	over  bool          // as the scenario wanted
 }
 
 func (c *cluster) player(t *testing.T, node, language string) *player {
 	n := c.nodes[node]
 	input, in := io.Pipe()
 	output, out := io.Pipe()
-	p := &player{in: in, lines: make(chan string, 100)}
-	p.leader = origin.New(n.Engine, origin.Config{Stdin: input, Stdout: out, Stderr: t.Output()})
+	p := &player{in: in, lines: make(chan string, 100), ended: make(chan struct{})}
+	leader := origin.New(n.Engine, origin.Config{Stdin: input, Stdout: out, Stderr: t.Output()})
+	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(p.lines)
 		for s := bufio.NewScanner(output); s.Scan(); {
 			p.lines <- s.Text()
 		}
 	}()
-	p.leader.Spawn(n.Engine.Node(), &engine.Spec{
+	leader.Spawn(n.Engine.Node(), &engine.Spec{
 		Module: engine.Module{Name: "scenario-" + language}, Args: []string{"one", "two"}, Env: []string{"COLOUR=green"},
 		Grants: abi.Grants(), Terminal: engine.Terminal{Rows: 24, Cols: 80},
 	})
+	go func() {
+		defer close(p.ended)
+		x, err := leader.Wait(ctx)
+		p.why = x.Reason.Error()
+		if err != nil {
+			p.why = err.Error()
+		}
+		input.CloseWithError(fmt.Errorf("the guest has ended: %s", p.why))
+		out.Close()
+	}()
 	t.Cleanup(func() {
 		in.Close()
-		if why, err := p.end(t); !p.over && (err != nil || why != "normal") {
-			t.Errorf("%s at the end: %q, %v", node, why, err)
+		if why := p.end(); !p.over && why != "normal" {
+			t.Errorf("%s at the end: %s", node, why)
 		}
-		p.leader.Close()
-		out.Close()
+		cancel()
+		<-p.ended
+		leader.Close()
 		for range p.lines {
 		}
 		for _, i := range n.Engine.Processes() { // children
@@ -157,14 +170,13 @@ func (c *cluster) player(t *testing.T, node, language string) *player {
 }
 
 // end waits for the end and returns its reason.
-func (p *player) end(t *testing.T) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if p.over {
-		return "", nil
+func (p *player) end() string {
+	select {
+	case <-p.ended:
+		return p.why
+	case <-time.After(patience):
+		return "it does not end"
 	}
-	x, err := p.leader.Wait(ctx)
-	return x.Reason.Error(), err
 }
 
 // answer returns the next line of output, with the name of its error.
@@ -242,10 +254,7 @@ func (c *cluster) play(t *testing.T, s scenario, first, second string) {
 		case '.':
 			got = p.answer()
 		case '!':
-			got, err = p.end(t)
-			if err != nil {
-				got = err.Error()
-			}
+			got = p.end()
 			p.over = true
 		}
 		if !v.match(x.want, got) {
