@@ -41,7 +41,8 @@ func parser(pattern, word, long, result string) func(string) []function {
 	find, w, l := regexp.MustCompile(pattern), regexp.MustCompile(word), regexp.MustCompile(long)
 	return func(source string) (all []function) {
 		for _, m := range find.FindAllStringSubmatch(source, -1) {
-			f := function{name: m[find.SubexpIndex("name")], params: typesOf(m[find.SubexpIndex("params")], w, l)}
+			f := function{params: typesOf(m[find.SubexpIndex("params")], w, l)}
+			f.name = strings.TrimSuffix(m[find.SubexpIndex("name")], "_") // self is a word of Rust
 			if m[find.SubexpIndex("result")] == result {
 				f.results = []byte{abi.I32}
 			}
@@ -53,6 +54,9 @@ func parser(pattern, word, long, result string) func(string) []function {
 
 var parseGo = parser(`//go:wasmimport wnode (?P<name>\w+)\nfunc \w+\((?P<params>[^)]*)\) (?P<result>\w+)\n`,
 	` (unsafe\.Pointer|u?int32)$`, ` u?int64$`, "uint32")
+
+var parseRust = parser(`(?:link_name = "self"\]\s+)?pub fn (?P<name>\w+)\((?P<params>[^()]*)\) -> (?P<result>u32);`,
+	`: (\*(const|mut) \w+|usize|u32)$`, `: [iu]64$`, "u32")
 
 var parseC = parser(`WNODE_IMPORT\("(?P<name>\w+)"\) (?P<result>\w+) \w+\((?P<params>[^)]*)\);`,
 	`\*|^(int|size_t|uint32_t) `, `^u?int64_t `, "int")

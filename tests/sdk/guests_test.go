@@ -29,6 +29,7 @@ type language struct {
 var languages = []language{
 	{"c", "../../sdk/c/wnode.h", parseC, has("clang", "/usr/include/wasm32-wasi/stdio.h")},
 	{"go", "../../sdk/go/imports.go", parseGo, goGuests},
+	{"rust", "../../sdk/rust/wnode.rs", parseRust, has("/usr/bin/rustc", "/usr/lib/rustlib/wasm32-wasi/lib")},
 }
 
 // goGuests is the check for Go. Under the race detector wazero's compiler is so slow

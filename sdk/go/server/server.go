@@ -17,11 +17,11 @@ import (
 	wnode "github.com/wnode-project/wnode/sdk/go"
 )
 
-// Stop is returned by a handler to end the process with reason normal.
-var Stop = errors.New("stop")
+// ErrStop is returned by a handler to end the process with reason normal.
+var ErrStop = errors.New("stop")
 
 // Handlers are called one after the other, each for one message. One that is nil
-// drops its messages. An error but Stop ends the process: with the reason if it is
+// drops its messages. An error but ErrStop ends the process: with the reason if it is
 // a [wnode.Reason], else with code 1, and the error's text on stderr. A goroutine
 // that a handler leaves behind runs only while another one is called.
 type Handlers struct {
@@ -88,7 +88,7 @@ func result(err error) uint32 {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, Stop):
+	case errors.Is(err, ErrStop):
 		return 1
 	case !errors.As(err, &why):
 		fmt.Fprintln(os.Stderr, err)

@@ -24,7 +24,7 @@ func run(m *wnode.Message) error {
 		}
 		count += add
 	case "stop":
-		return server.Stop
+		return server.ErrStop
 	}
 	return nil
 }
