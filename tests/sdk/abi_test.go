@@ -58,6 +58,9 @@ var parseGo = parser(`//go:wasmimport wnode (?P<name>\w+)\nfunc \w+\((?P<params>
 var parseRust = parser(`(?:link_name = "self"\]\s+)?pub fn (?P<name>\w+)\((?P<params>[^()]*)\) -> (?P<result>u32);`,
 	`: (\*(const|mut) \w+|usize|u32)$`, `: [iu]64$`, "u32")
 
+var parseAS = parser(`@external\("wnode", "(?P<name>\w+)"\) export declare function \w+\((?P<params>[^)]*)\): (?P<result>\w+);`,
+	`: (usize|u32)$`, `: [iu]64$`, "u32")
+
 var parseC = parser(`WNODE_IMPORT\("(?P<name>\w+)"\) (?P<result>\w+) \w+\((?P<params>[^)]*)\);`,
 	`\*|^(int|size_t|uint32_t) `, `^u?int64_t `, "int")
 

@@ -30,6 +30,7 @@ var languages = []language{
 	{"c", "../../sdk/c/wnode.h", parseC, has("clang", "/usr/include/wasm32-wasi/stdio.h")},
 	{"go", "../../sdk/go/imports.go", parseGo, goGuests},
 	{"rust", "../../sdk/rust/wnode.rs", parseRust, has("/usr/bin/rustc", "/usr/lib/rustlib/wasm32-wasi/lib")},
+	{"assemblyscript", "../../sdk/assemblyscript/assembly/host.ts", parseAS, has("node", "../../sdk/assemblyscript/node_modules/.bin/asc")},
 }
 
 // goGuests is the check for Go. Under the race detector wazero's compiler is so slow
@@ -85,7 +86,7 @@ func look(t *testing.T) {
 	t.Helper()
 	for _, dir := range []string{"guests", "testdata", "../../sdk", "../../wasm-examples/counter"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == "out") {
+			if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".cache" || d.Name() == "out") {
 				return fs.SkipDir
 			}
 			if err == nil && !d.IsDir() {

@@ -210,9 +210,6 @@ func run(text string) string {
 	case "exit_signal":
 		return result(wnode.ExitSignal(l.pid(1), wnode.Reason{Word: l.word(2), Detail: string(l.rest(3))}))
 	case "process_info":
-		if _, err := wnode.ProcessInfo(l.pid(1)); err != nil {
-			return result(err)
-		}
 		b, err := wnode.ProcessInfoJSON(l.pid(1))
 		return result(err, string(b))
 	case "send":

@@ -29,6 +29,10 @@ func main() {
 			panic(err)
 		}
 	}
+	info, err := wnode.ProcessInfo(wnode.PID{})
+	if err != nil || info.Module != "waiting" || info.TrapsExit || info.Created.IsZero() {
+		panic(fmt.Sprintf("%+v, %v", info, err))
+	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan() && in.Text() != "quit"; {
 		fmt.Println("input:", in.Text())
 	}
