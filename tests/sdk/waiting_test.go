@@ -17,23 +17,82 @@ import (
 // A program in Go waits for messages, in several goroutines, and for input at once;
 // and sleeps although there is a message that nobody wants.
 func TestGoWaitsForAll(t *testing.T) {
-	look(t)
-	for _, l := range languages {
-		if l.name == "go" {
-			build(t, l)
-		}
-	}
-	wasm, err := os.ReadFile("guests/out/go-waiting.wasm")
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := newCluster(t)
-	c.add(t, "waiting", wasm)
+	c.addGo(t, "waiting")
 	plain := c.wait(t)
 	left := c.wait(t, "leave")
 	if left > 2*plain {
 		t.Errorf("%d reductions with a message that nobody wants, %d without", left, plain)
 	}
+}
+
+// addGo gives the nodes one more guest in Go.
+func (c *cluster) addGo(t *testing.T, name string) (scenario, counter []byte) {
+	t.Helper()
+	look(t)
+	for _, l := range languages {
+		if l.name == "go" {
+			scenario, counter = build(t, l)
+		}
+	}
+	wasm, err := os.ReadFile("guests/out/go-" + name + ".wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.add(t, name, wasm)
+	return scenario, counter
+}
+
+// A server in Go may wait in a handler, with goroutines, and each handler is called.
+func TestGoServerWaits(t *testing.T) {
+	c := newCluster(t)
+	scenarioGuest, counter := c.addGo(t, "relay")
+	c.add(t, "scenario-go", scenarioGuest)
+	c.add(t, "counter-go", counter)
+	steps, err := parse(`
+kate> self
+ok $me
+kate> register cluster heir -
+ok
+kate> spawn module=counter-go
+ok $count -
+kate> call $count 1 20000 get
+ok 0
+kate> spawn module=relay flags=m
+ok $relay $ref
+kate> call $relay 1 20000 $count
+ok 0
+kate> cast $count 0 inc 3
+ok
+kate> call $relay 1 20000 $count
+ok 3
+kate> whereis node relay
+ok $relay
+alex> self
+ok $other
+kate> call $relay 1 20000 $other
+ok wnode: timeout
+kate> call $relay 1 20000 $nobody_at_kate
+ok noproc
+kate> send $relay data 6 - there and back
+ok
+kate> receive
+ok data 7 - $relay there and back
+kate> cast $relay 0
+ok
+kate> receive kind=down
+ok down 0 $ref $relay normal 0
+kate> receive
+ok data 9 - $relay normal
+kate> spawn module=relay flags=m
+ok $again $ref2
+kate> call $again 1 20000 nonsense
+down badarg 0 encoding/hex: invalid byte: U+006E 'n'
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.play(t, scenario{name: "relay", steps: steps}, "go", "go")
 }
 
 // wait runs the program and returns how many reductions it took.
