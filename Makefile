@@ -30,6 +30,7 @@ lint: go ## gofmt, vet, staticcheck
 	@un=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$un" ]; then echo "not gofmt'd: $$un" >&2; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	cd sdk/go && GOOS=wasip1 GOARCH=wasm $(GO) vet ./...
 
 fuzz: go ## fuzz every decoder for FUZZTIME (10s) each
 	@tests/fuzz.sh
@@ -43,8 +44,12 @@ soak: build ## the long proofs in full
 guests: ## rebuild the committed C and hand-written guests (needs clang, lld, wasi-libc, wabt)
 	$(MAKE) -C wasm-examples rebuild
 
+sdk: go ## build the guests that test the libraries (needs what sdk/*/README.md say)
+	@$(MAKE) -s -C tests/sdk/guests GO='$(GO)' all
+
 clean: ## remove what was built
 	rm -rf bin
 	$(MAKE) -s -C wasm-examples clean
+	$(MAKE) -s -C tests/sdk/guests clean
 
-.PHONY: help go build demo test race lint fuzz bench soak guests clean
+.PHONY: help go build demo test race lint fuzz bench soak guests sdk clean

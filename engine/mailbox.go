@@ -245,7 +245,7 @@ func (b *mailbox) find(match *Match, after **Message, wait bool) *Message {
 		m = (*after).next
 	}
 	for ; m != nil; m = m.next {
-		if match.matches(m) {
+		if match.Matches(m) {
 			return m
 		}
 		*after = m

@@ -63,7 +63,8 @@ type Match struct {
 	Ref   Ref // zero is any
 }
 
-func (m *Match) matches(msg *Message) bool {
+// Matches reports whether a message is selected.
+func (m *Match) Matches(msg *Message) bool {
 	return (m.Kinds == 0 || m.Kinds&(1<<msg.Kind) != 0) &&
 		(msg.Tag^m.Tag)&m.Mask == 0 &&
 		(m.Ref.IsZero() || m.Ref == msg.Ref)

@@ -133,7 +133,7 @@ func (w *world) run(p *engine.Process) engine.Reason {
 			if r := f(a); r.Word != "" {
 				return r
 			}
-		case <-p.Arrived():
+		case <-p.Arrived(0):
 			if m, _ := p.Receive(engine.Match{}, 0); m != nil {
 				a.note(m)
 			}

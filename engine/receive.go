@@ -205,7 +205,7 @@ func (p *Process) After(match Match, id uint64) *Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for m := b.first; m != nil; m = m.next {
-		if m.id > id && match.matches(m) {
+		if m.id > id && match.Matches(m) {
 			return m
 		}
 	}
@@ -215,16 +215,13 @@ func (p *Process) After(match Match, id uint64) *Message {
 // Take removes a message that is in the mailbox. It is the caller's then.
 func (p *Process) Take(m *Message) { p.mailbox.take(m, p) }
 
-// Arrived returns a channel that is closed as long as there is a message.
-func (p *Process) Arrived() <-chan struct{} { return p.ArrivedAfter(nil) }
-
-// ArrivedAfter returns a channel that is closed as long as there is a message behind
-// another one that is in the mailbox, or any, if that is nil.
-func (p *Process) ArrivedAfter(after *Message) <-chan struct{} {
+// Arrived returns a channel that is closed as long as there is a message behind the
+// one with an ID, which need not be there.
+func (p *Process) Arrived(id uint64) <-chan struct{} {
 	b := &p.mailbox
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if after != b.last || b.closed {
+	if b.last != nil && b.last.id > id || b.closed {
 		return closedChan
 	}
 	if b.arrived == nil {

@@ -88,6 +88,7 @@ type guest struct {
 	done    <-chan struct{}
 	self    *engine.Process // p, if it is one of an engine: with mailbox and links
 	current *engine.Message // that a server handles; nil: none
+	seen    uint64          // the last message that peek gave of all: mailbox_fd is for those behind it
 	fds     table
 	random  random
 	clock   clock

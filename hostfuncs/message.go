@@ -141,7 +141,8 @@ func receive(c *call, p *engine.Process, a []uint64) abi.Errno {
 // cursor, u64, 0 for the first of all: it is copied, stays in the mailbox, and its
 // number is written to cursor. It does not wait. ENOENT if there is none. E2BIG if
 // it is larger than the buffer: its size is written, all but the payload if that fits,
-// and the cursor moves.
+// and the cursor moves. What is given for a null match is known from then on: the
+// descriptor of mailbox_fd is not readable for it.
 //
 //	peek(match, cursor, buf, cap, len)
 func peek(c *call, p *engine.Process, a []uint64) abi.Errno {
@@ -160,6 +161,9 @@ func peek(c *call, p *engine.Process, a []uint64) abi.Errno {
 	errno = c.record(m, a[2], a[3], a[4])
 	if errno == 0 || errno == abi.E2BIG {
 		le.PutUint64(cursor, m.ID())
+		if uint32(a[0]) == 0 {
+			c.seen = max(c.seen, m.ID())
+		}
 	}
 	return errno
 }
@@ -196,8 +200,11 @@ func message(c *call, _ *engine.Process, a []uint64) abi.Errno {
 }
 
 // mailboxFd writes a descriptor, u32, that poll_oneoff reports readable as long as
-// there is a message: for programs that wait for several things at once. It cannot
-// be read, and is always the same until it is closed. EMFILE.
+// there is a message behind the last one that peek gave for a null match: for
+// programs that wait for several things at once. A program that receives any
+// message need not peek. One that leaves some in the mailbox does, or it would be
+// told of these again and again. The descriptor cannot be read, and is always the
+// same until it is closed. EMFILE.
 func mailboxFd(c *call, _ *engine.Process, a []uint64) abi.Errno {
 	out, errno := c.mem.bytes(a[0], 4)
 	if errno != 0 {

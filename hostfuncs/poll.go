@@ -144,7 +144,7 @@ func (c *call) events(list []waiting, out []byte) (n int) {
 		case w.ready:
 		case w.mailbox:
 			select {
-			case <-c.self.Arrived():
+			case <-c.self.Arrived(c.seen):
 			default:
 				continue
 			}
@@ -190,7 +190,7 @@ func (c *call) sleep(list []waiting) {
 	least := time.Duration(math.MaxInt64)
 	for _, w := range list {
 		if w.mailbox {
-			message = c.self.Arrived()
+			message = c.self.Arrived(c.seen)
 			continue
 		}
 		if w.stdin {

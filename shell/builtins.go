@@ -265,16 +265,16 @@ func (s *Session) wait(match engine.Match, timeout time.Duration) (*engine.Messa
 		defer t.Stop()
 		left = t.C
 	}
-	var after *engine.Message
+	seen := uint64(0) // the last message that it is not
 	for {
-		arrived := s.proc.ArrivedAfter(after)
-		for m := s.proc.Next(match, after); m != nil; m = s.proc.Next(match, m) {
-			if s.own(m) || !match.Ref.IsZero() {
+		for m := s.proc.After(engine.Match{}, seen); m != nil; m = s.proc.After(engine.Match{}, seen) {
+			if match.Matches(m) && (s.own(m) || !match.Ref.IsZero()) {
 				s.proc.Take(m)
 				return m, nil
 			}
-			after = m
+			seen = m.ID()
 		}
+		arrived := s.proc.Arrived(seen)
 		select {
 		case <-arrived:
 		case <-left:

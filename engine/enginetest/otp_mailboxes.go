@@ -71,7 +71,7 @@ func testLookAndTake(e *env) {
 			return
 		}
 		select {
-		case <-p.Arrived():
+		case <-p.Arrived(0):
 		default:
 			e.Error("it does not say that there is a message")
 		}
@@ -89,7 +89,7 @@ func testLookAndTake(e *env) {
 		}
 		p.Take(one)
 		p.Take(three)
-		arrived := p.Arrived()
+		arrived := p.Arrived(0)
 		select {
 		case <-arrived:
 			e.Error("it says that there is a message")

@@ -139,6 +139,10 @@ WNODE_IMPORT("monitor_nodes") int wnode_monitor_nodes(int on);
 WNODE_IMPORT("leader") int wnode_leader(wnode_pid *out);
 WNODE_IMPORT("window") int wnode_window(uint32_t *rows, uint32_t *cols);
 
+/* Hashes, for those whose spec grants "hash": out is 32 bytes. */
+WNODE_IMPORT("sha256") int wnode_sha256(const void *data, size_t n, uint8_t *out);
+WNODE_IMPORT("blake3") int wnode_blake3(const void *data, size_t n, uint8_t *out);
+
 /* Names that end with a NUL. */
 static inline int wnode_register(int scope, const char *name) { return wnode_register_n(scope, name, strlen(name), NULL); }
 static inline int wnode_unregister(int scope, const char *name) { return wnode_unregister_n(scope, name, strlen(name)); }
@@ -214,6 +218,7 @@ typedef struct {
     const char *module;     /* the module of the caller; else a tag or CID of the node */
     const char *entry;      /* _start */
     const char *const *args; /* none; ends with NULL */
+    const char *const *env;  /* K=V; none; ends with NULL */
     const char *name;       /* none on its node */
     const char *const *grants; /* none; ends with NULL */
     uint32_t flags;         /* WNODE_LINK... */
@@ -247,6 +252,7 @@ static inline int wnode_spawn(const wnode_spec *s, wnode_pid *pid, wnode_ref *mo
     if (s->module) n = wnode_field(b, n, cap, 2, s->module, strlen(s->module));
     if (s->entry) n = wnode_field(b, n, cap, 3, s->entry, strlen(s->entry));
     for (size_t i = 0; s->args && s->args[i]; i++) n = wnode_field(b, n, cap, 4, s->args[i], strlen(s->args[i]));
+    for (size_t i = 0; s->env && s->env[i]; i++) n = wnode_field(b, n, cap, 5, s->env[i], strlen(s->env[i]));
     if (s->name) n = wnode_field(b, n, cap, 12, s->name, strlen(s->name));
     for (size_t i = 0; s->grants && s->grants[i]; i++) n = wnode_field(b, n, cap, 13, s->grants[i], strlen(s->grants[i]));
     n = wnode_field(b, n, cap, 6, &s->flags, 4);

@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-__attribute__((import_module("wnode"), import_name("sha256")))
-int wnode_sha256(const void *data, size_t n, unsigned char out[32]);
+#include <wnode.h>
 
 int main(void) {
     size_t n = 0, room = 1 << 16;

@@ -1,0 +1,3 @@
+module github.com/wnode-project/wnode/sdk/go
+
+go 1.26
