@@ -101,12 +101,11 @@ func testSpawnInherits(e *env) {
 	l := e.leader(e.alex)
 	child := e.programs.Add("child", say("hello"))
 	parent := e.programs.Add("parent", func(p *engine.Process) engine.Reason {
-		pid, err := p.Spawn(e.there.Node(), &engine.Spec{Module: child, Link: true, Monitor: p.Spec().Monitor})
-		if err != nil {
+		monitor := p.Engine().MakeRef()
+		if _, err := p.Spawn(e.there.Node(), &engine.Spec{Module: child, Link: true, Monitor: monitor}); err != nil {
 			return err.(engine.Reason)
 		}
-		p.Monitor(pid)
-		m, err := p.Receive(engine.Match{Kinds: 1 << engine.MessageDown}, patience)
+		m, err := p.Receive(engine.Match{Kinds: 1 << engine.MessageDown, Ref: monitor}, patience)
 		if m == nil {
 			return engine.Reasonf(engine.Trap, "no DOWN: %v", err)
 		}
