@@ -124,6 +124,15 @@ func (p *Process) setLeader(to Leader) {
 	}
 	l.leader, l.isGone = to, false
 	l.credit, l.asked, l.eof = OutputCredit, false, false
+	// Who waits for input or credit of the old one looks again, and asks this one.
+	if l.open {
+		close(l.ready)
+		l.ready, l.open = nil, false
+	}
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
 	l.setReady()
 	l.mu.Unlock()
 	p.bindTo(to.PID.Node)
