@@ -167,6 +167,11 @@ func (p *pair) round(t *testing.T, victim string, after uint64) {
 		heard = nil
 	} else {
 		tale.until(ctx, "the other one hears of it", mourned)
+		if left.IsZero() { // its spawn was on the way when it was looked for
+			if left, err = kate.Whereis(ctx, "receiver", false); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p.longest = max(p.longest, time.Since(killed))
 	}
 	p.most = max(p.most, received.last)
