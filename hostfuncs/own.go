@@ -103,14 +103,15 @@ func (m memory) result(ptr, n, length uint64, parts ...[]byte) abi.Errno {
 	if errno != 0 {
 		return errno
 	}
-	le.PutUint32(size, uint32(total))
 	if total > int(uint32(n)) {
+		le.PutUint32(size, uint32(total))
 		return abi.E2BIG
 	}
 	b, errno := m.bytes(ptr, uint64(total))
 	if errno != 0 {
 		return errno
 	}
+	le.PutUint32(size, uint32(total))
 	for _, p := range parts {
 		b = b[copy(b, p):]
 	}

@@ -150,6 +150,7 @@ type proxy struct {
 	mod api.Module
 	g   *guest
 
+	close    func()
 	eventsAt uint32 // of the subscriptions made last
 }
 
@@ -175,23 +176,32 @@ func runProxy(t testing.TB, wasm []byte, spec *engine.Spec, dirs ...origin.Dir) 
 			return files.Serve(engine.PID{Counter: 1}, r)
 		}
 	}
+	x := instantiate(t, wasm, p)
+	x.p = p
+	t.Cleanup(func() {
+		p.kill()
+		x.close()
+	})
+	return x
+}
+
+// instantiate makes a guest of a process. It must be closed.
+func instantiate(t testing.TB, wasm []byte, p process) *proxy {
+	t.Helper()
 	ctx := context.Background()
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
-	h := New()
-	if err := h.Instantiate(ctx, rt); err != nil {
+	if err := New().Instantiate(ctx, rt); err != nil {
 		t.Fatal(err)
 	}
-	ctx, leave := h.enter(ctx, p)
+	ctx, leave := New().enter(ctx, p)
 	mod, err := rt.Instantiate(ctx, wasm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		p.kill()
+	return &proxy{t: t, ctx: ctx, mod: mod, g: ctx.(*guest), close: func() {
 		leave()
 		rt.Close(context.Background())
-	})
-	return &proxy{t: t, p: p, ctx: ctx, mod: mod, g: ctx.(*guest)}
+	}}
 }
 
 // try calls a host function.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -64,7 +65,6 @@ func (a *app) shell(ctx context.Context, on, code string, once bool) error {
 		}
 	}
 	line := a.lines(once)
-	defer line.close()
 	l := origin.New(n.Engine, origin.Config{Stdout: line.out, Stderr: line.err})
 	defer l.Close()
 	s := shell.New(shell.Config{
@@ -114,7 +114,6 @@ func (a *app) evalOnce(ctx context.Context, s *shell.Session, l *origin.Leader, 
 type lines struct {
 	out, err io.Writer
 	read     func(prompt string) (string, error)
-	close    func()
 }
 
 // lines returns an editor on a terminal, else what stdin has.
@@ -123,17 +122,13 @@ func (a *app) lines(once bool) lines {
 	out, isFile := a.out.(*os.File)
 	if once || !isFile || !term.IsTerminal(fd) || !term.IsTerminal(int(out.Fd())) {
 		in := bufio.NewReader(a.in)
-		return lines{out: a.out, err: a.err, close: func() {}, read: func(string) (string, error) {
+		return lines{out: a.out, err: a.err, read: func(string) (string, error) {
 			text, err := in.ReadString('\n')
 			if text != "" && errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return strings.TrimSuffix(text, "\n"), err
 		}}
-	}
-	old, err := term.MakeRaw(fd)
-	if err != nil {
-		old = nil
 	}
 	t := term.NewTerminal(struct {
 		io.Reader
@@ -142,15 +137,41 @@ func (a *app) lines(once bool) lines {
 	if w, h, err := term.GetSize(fd); err == nil {
 		_ = t.SetSize(w, h)
 	}
-	return lines{
-		out: t, err: t,
-		read: func(prompt string) (string, error) { t.SetPrompt(prompt); return t.ReadLine() },
-		close: func() {
-			if old != nil {
-				_ = term.Restore(fd, old)
-			}
-		},
+	x := &screen{edits: t, plain: out}
+	return lines{out: x, err: x, read: func(prompt string) (string, error) {
+		if old, err := term.MakeRaw(fd); err == nil {
+			defer term.Restore(fd, old)
+		}
+		x.edit(true)
+		defer x.edit(false)
+		t.SetPrompt(prompt)
+		return t.ReadLine()
+	}}
+}
+
+// screen is a terminal that is raw only while a line is edited on it: else Ctrl-C
+// would be a byte that nobody reads, not a signal. It is safe for concurrent use.
+type screen struct {
+	edits, plain io.Writer
+
+	mu  sync.Mutex
+	raw bool
+}
+
+func (x *screen) edit(raw bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.raw = raw
+}
+
+// Write writes above the line that is edited, if one is.
+func (x *screen) Write(b []byte) (int, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.raw {
+		return x.edits.Write(b)
 	}
+	return x.plain.Write(b)
 }
 
 // interact evaluates line after line. An error is printed, and the next line is read.
@@ -162,6 +183,10 @@ func (a *app) interact(ctx context.Context, s *shell.Session, leader *origin.Lea
 		}
 		if err != nil {
 			return err
+		}
+		select {
+		case <-stop: // of an evaluation that had ended by then
+		default:
 		}
 		evaluating, cancel := context.WithCancel(ctx)
 		done := make(chan struct{})

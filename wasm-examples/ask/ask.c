@@ -1,7 +1,10 @@
 /* ask holds a conversation: a prompt, a line read, an answer, nothing held back
- * in between. An empty line or the end of stdin ends it. */
+ * in between. An empty line or the end of stdin ends it. With an argument it waits
+ * for a message before each line: detached, its stdin is at its end
+ * until a terminal is attached. */
 #include <string.h>
 #include <unistd.h>
+#include <wnode.h>
 
 static void put(const char *s) { write(1, s, strlen(s)); }
 
@@ -21,8 +24,18 @@ static int line(char *buf, int size) {
     return n > 0 ? n : -1;
 }
 
-int main(void) {
+/* wait waits for a message if it is to. */
+static void wait(int patient) {
+    static struct { wnode_message head; char data[256]; } m;
+    uint32_t n;
+    if (patient) wnode_receive(NULL, &m, sizeof m, WNODE_FOREVER, &n);
+}
+
+int main(int argc, char **argv) {
+    (void)argv;
+    const int patient = argc > 1;
     static char name[256], said[4096];
+    wait(patient);
     put("What is your name? ");
     if (line(name, sizeof name) <= 0) {
         put("\nGoodbye, whoever you are.\n");
@@ -32,6 +45,7 @@ int main(void) {
     put(name);
     put("!\n");
     for (;;) {
+        wait(patient);
         put("> ");
         if (line(said, sizeof said) <= 0) break;
         for (char *c = said; *c; c++)
