@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -33,13 +34,21 @@ type large struct {
 	named    bool   // to a name: it may be any process there
 	head     []byte // what is left of the body before the data
 	data     []byte
-	later    []*engine.Signal // that must not overtake it
+	later    []queued // that must not overtake it
+	name     uint64   // of the first of these to a name, when it was sent: nothing of from may overtake that
+}
+
+// queued is a signal that waits for the end of a large one.
+type queued struct {
+	*engine.Signal
+	sent uint64 // how many signals had been sent on the link, with this one
 }
 
 // sender is what a link sends in parts, under the link's lock.
 type sender struct {
 	under   []*large // way, in turn
 	next    uint32   // id
+	signals uint64   // sent
 	waiting int      // bytes, with those that may not overtake
 	free    chan struct{}
 
@@ -57,19 +66,34 @@ type mark struct {
 	at   time.Time
 }
 
-// behind returns the last large signal under way that s must not overtake.
-func (l *sender) behind(s *engine.Signal) *large {
+// behind returns the last large signal under way that s must not overtake; sent is as
+// of queued.
+func (l *sender) behind(s *engine.Signal, sent uint64) *large {
 	if len(l.under) == 0 || s.Kind == engine.KindSpawn { // nothing was sent yet to what it makes
 		return nil
 	}
 	var last *large
-	named := s.Name != "" && s.To.Counter == 0 && s.Kind != engine.KindGlobal && s.Kind != engine.KindGroup
+	named := toName(s)
 	for _, b := range l.under {
-		if b.from == s.From && (b.to == s.To || b.named || named) && (last == nil || b.id > last.id) {
+		if b.from == s.From && (b.to == s.To || b.named || named || b.name != 0 && b.name < sent) && (last == nil || b.id > last.id) {
 			last = b
 		}
 	}
 	return last
+}
+
+// toName reports whether a signal is to who has a name: it may be any process.
+func toName(s *engine.Signal) bool {
+	return s.Name != "" && s.To.Counter == 0 && s.Kind != engine.KindGlobal && s.Kind != engine.KindGroup
+}
+
+// wait has a signal wait for the end of one that it must not overtake.
+func (l *sender) wait(before *large, s queued) {
+	before.later = append(before.later, s)
+	if toName(s.Signal) && (before.name == 0 || s.sent < before.name) {
+		before.name = s.sent
+	}
+	l.waiting += size(s.Signal)
 }
 
 // size is what a signal that waits counts.
@@ -92,7 +116,7 @@ func (l *sender) begin(out []byte, s *engine.Signal) []byte {
 
 // busy returns a channel that is closed when a signal may be sent, or nil.
 func (l *sender) busy(s *engine.Signal) <-chan struct{} {
-	if l.waiting < largeBytes || !wire.IsLarge(s) && l.behind(s) == nil {
+	if l.waiting < largeBytes || !wire.IsLarge(s) && l.behind(s, l.signals+1) == nil {
 		return nil
 	}
 	if l.free == nil {
@@ -102,8 +126,8 @@ func (l *sender) busy(s *engine.Signal) <-chan struct{} {
 }
 
 // parts appends as many parts as may be sent now, and returns the signals that may
-// be sent behind those that are complete.
-func (l *sender) parts(out []byte) (_ []byte, later []*engine.Signal) {
+// be sent behind those that are complete, in the order in which they were sent.
+func (l *sender) parts(out []byte) (_ []byte, later []queued) {
 	if l.window == 0 {
 		l.window = minWindow
 	}
@@ -126,10 +150,11 @@ func (l *sender) parts(out []byte) (_ []byte, later []*engine.Signal) {
 			continue
 		}
 		for _, s := range b.later {
-			l.waiting -= size(s)
+			l.waiting -= size(s.Signal)
 		}
 		later = append(later, b.later...)
 	}
+	slices.SortFunc(later, func(a, b queued) int { return cmp.Compare(a.sent, b.sent) })
 	if sent > 0 {
 		l.marks = append(l.marks, mark{l.sent, time.Now()})
 	}

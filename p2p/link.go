@@ -79,24 +79,26 @@ func listen(s network.Stream) (*bufio.Reader, *ear) {
 
 // Send implements engine.Link.
 func (l *link) Send(s *engine.Signal) {
-	l.append(func(b []byte) ([]byte, error) { return l.encode(b, s) })
+	l.append(func(b []byte) ([]byte, error) {
+		l.large.signals++
+		return l.encode(b, queued{s, l.large.signals})
+	})
 }
 
 // encode appends a signal, or has it follow in parts or behind another. l.mu is held.
-func (l *link) encode(b []byte, s *engine.Signal) ([]byte, error) {
-	if before := l.large.behind(s); before != nil {
+func (l *link) encode(b []byte, s queued) ([]byte, error) {
+	if before := l.large.behind(s.Signal, s.sent); before != nil {
 		if s.Kind == engine.KindMessage {
-			copied := *s
-			s = &copied
+			copied := *s.Signal
+			s.Signal = &copied
 		}
-		before.later = append(before.later, s)
-		l.large.waiting += size(s)
+		l.large.wait(before, s)
 		return b, nil
 	}
-	if wire.IsLarge(s) {
-		return l.large.begin(b, s), nil
+	if wire.IsLarge(s.Signal) {
+		return l.large.begin(b, s.Signal), nil
 	}
-	return wire.AppendSignal(b, s)
+	return wire.AppendSignal(b, s.Signal)
 }
 
 func (l *link) append(encode func([]byte) ([]byte, error)) {
@@ -190,7 +192,7 @@ func (l *link) take(spare []byte) (out []byte, more, bye bool) {
 	defer l.mu.Unlock()
 	out, l.out = l.out, spare[:0]
 	if l.why == nil {
-		var later []*engine.Signal
+		var later []queued
 		out, later = l.large.parts(out)
 		for _, s := range later {
 			var err error
