@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/wnode-project/wnode/engine"
 )
@@ -122,11 +123,36 @@ func (l *Leader) Resize(rows, cols uint16) {
 // Flush returns when all output that has come is written, or the context is done.
 func (l *Leader) Flush(ctx context.Context) { l.out.flush(ctx) }
 
+// settleTime bounds how long the end of a run waits for other nodes.
+const settleTime = time.Second
+
+// settle returns when what children on other nodes had written is here, of those that
+// ended before the run did: it is before the answer of their node.
+func (l *Leader) settle(ctx context.Context, run engine.NodeID) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	var asked sync.WaitGroup
+	others := false
+	for _, s := range l.eng.Sessions() {
+		node := s.Peer().Node
+		if node == run {
+			continue
+		}
+		others = true
+		asked.Go(func() { _, _ = l.eng.Call(ctx, node, "ping", nil) }) // whatever it says
+	}
+	asked.Wait()
+	if others {
+		l.Flush(ctx)
+	}
+}
+
 // Wait returns when the process that was spawned has ended and all its output is written, or
 // with the context's error.
 func (l *Leader) Wait(ctx context.Context) (Exit, error) {
 	select {
 	case x := <-l.exit:
+		l.settle(ctx, x.PID.Node)
 		return x, nil
 	case <-ctx.Done():
 		return Exit{}, ctx.Err()
