@@ -97,7 +97,7 @@ type world struct {
 type actor struct {
 	*engine.Process
 	w    *world
-	todo chan func(*actor) (end engine.Reason)
+	work chan func(*actor) (end engine.Reason)
 
 	// Of the goroutine that runs the process, and read when all rests.
 	sent  map[engine.PID]uint64 // messages to each
@@ -119,7 +119,7 @@ func (w *world) failf(format string, args ...any) {
 // run is the life of a process: it does what it is told, and notes what comes.
 func (w *world) run(p *engine.Process) engine.Reason {
 	a := &actor{
-		Process: p, w: w, todo: make(chan func(*actor) engine.Reason, 1000), sent: map[engine.PID]uint64{}, got: map[engine.PID]uint64{},
+		Process: p, w: w, work: make(chan func(*actor) engine.Reason, 1000), sent: map[engine.PID]uint64{}, got: map[engine.PID]uint64{},
 		count: map[engine.PID]uint64{}, downs: map[engine.Ref]int{}, off: map[engine.Ref]bool{}, exits: map[engine.PID]int{}, links: map[engine.PID]int{},
 	}
 	w.mu.Lock()
@@ -129,7 +129,7 @@ func (w *world) run(p *engine.Process) engine.Reason {
 	p.TrapExit(n%3 != 0)
 	for {
 		select {
-		case f := <-a.todo:
+		case f := <-a.work:
 			if r := f(a); r.Word != "" {
 				return r
 			}
@@ -231,7 +231,7 @@ func (w *world) step(s step) {
 	reason := []engine.Reason{
 		{Word: engine.Normal}, {Word: engine.Shutdown}, {Word: engine.Kill}, {Word: engine.Exited, Code: 1}, {Word: engine.Shutdown}, {Word: engine.Normal},
 	}[s.N]
-	do := func(f func()) { a.todo <- func(*actor) engine.Reason { f(); return engine.Reason{} } }
+	do := func(f func()) { a.work <- func(*actor) engine.Reason { f(); return engine.Reason{} } }
 	switch s.Do {
 	case "send":
 		do(func() {
@@ -271,7 +271,7 @@ func (w *world) step(s step) {
 			}
 		})
 	case "end":
-		a.todo <- func(*actor) engine.Reason { return reason }
+		a.work <- func(*actor) engine.Reason { return reason }
 	case "kill":
 		a.Kill(reason)
 	case "register":

@@ -133,7 +133,7 @@ type puppet struct {
 	*engine.Process
 	e    *env
 	name string
-	todo chan func(*engine.Process)
+	work chan func(*engine.Process)
 	ends chan engine.Reason // the reason it ends with, of its own
 	done chan engine.Reason
 }
@@ -148,7 +148,7 @@ func (e *env) puppet(on *engine.Engine, name string) *puppet {
 // weak starts one that does not trap exits.
 func (e *env) weak(on *engine.Engine, name string) *puppet {
 	e.Helper()
-	a := &puppet{e: e, name: name, todo: make(chan func(*engine.Process)), ends: make(chan engine.Reason, 1), done: make(chan engine.Reason, 1)}
+	a := &puppet{e: e, name: name, work: make(chan func(*engine.Process)), ends: make(chan engine.Reason, 1), done: make(chan engine.Reason, 1)}
 	up := make(chan *engine.Process)
 	pid := on.Go(name, func(p *engine.Process) engine.Reason {
 		up <- p
@@ -166,7 +166,7 @@ func (e *env) weak(on *engine.Engine, name string) *puppet {
 func (a *puppet) run(p *engine.Process) engine.Reason {
 	for {
 		select {
-		case f := <-a.todo:
+		case f := <-a.work:
 			f(p)
 		case r := <-a.ends:
 			return r
@@ -189,7 +189,7 @@ func (a *puppet) start(f func(p *engine.Process)) (done chan struct{}) {
 	a.e.Helper()
 	done = make(chan struct{})
 	select {
-	case a.todo <- func(p *engine.Process) { defer close(done); f(p) }:
+	case a.work <- func(p *engine.Process) { defer close(done); f(p) }:
 	case <-a.Context().Done():
 		a.e.Fatalf("%s has ended: %v", a.name, context.Cause(a.Context()))
 	}

@@ -30,15 +30,15 @@ const (
 type client struct {
 	t    *testing.T
 	e    *engine.Engine
-	todo chan func(*engine.Process)
+	work chan func(*engine.Process)
 }
 
 func newClient(t *testing.T, e *engine.Engine) *client {
-	c := &client{t: t, e: e, todo: make(chan func(*engine.Process))}
+	c := &client{t: t, e: e, work: make(chan func(*engine.Process))}
 	e.Go("client", func(p *engine.Process) engine.Reason {
 		for {
 			select {
-			case f := <-c.todo:
+			case f := <-c.work:
 				f(p)
 			case <-p.Context().Done():
 				return engine.Reason{Word: engine.Shutdown}
@@ -51,7 +51,7 @@ func newClient(t *testing.T, e *engine.Engine) *client {
 // do runs f as the process.
 func (c *client) do(f func(p *engine.Process)) {
 	done := make(chan struct{})
-	c.todo <- func(p *engine.Process) { f(p); close(done) }
+	c.work <- func(p *engine.Process) { f(p); close(done) }
 	<-done
 }
 

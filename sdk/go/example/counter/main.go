@@ -1,4 +1,4 @@
-// Counter is a server: it holds a number between messages, and nothing else of it
+// Command counter is a server: it holds a number between messages, and nothing else of it
 // runs until one comes. A call "inc N" adds and answers with the sum, "get" answers;
 // a cast "inc N" adds; "stop" ends it.
 package main
