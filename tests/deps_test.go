@@ -23,6 +23,8 @@ var forbidden = []struct {
 	{"engine", module + "/modstore/...", "where modules come from is behind engine.Modules"},
 	{"engine", module + "/hostfuncs/...", "host functions call the engine, never the other way"},
 	{"engine", module + "/p2p/...", "the network calls the engine, never the other way"},
+	{"engine/otp", "github.com/libp2p/go-libp2p/...", "OTP is processes and messages"},
+	{"engine/otp", "github.com/tetratelabs/wazero/...", "OTP is processes and messages"},
 	{"engine/guest", "github.com/libp2p/go-libp2p/...", "running a module needs no network"},
 	{"engine/guest", module + "/hostfuncs", "what guests may call is handed in: guest.HostModules; only its list, abi, is data"},
 	{"engine/guest/slots", module + "/engine", "taking turns needs no process model"},
