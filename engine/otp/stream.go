@@ -26,6 +26,9 @@ type StreamOptions struct {
 	OnTimeout      OnTimeout
 }
 
+// ahead bounds what an ordered Stream keeps, which Elixir does not.
+const ahead = 16
+
 // Element is how one task of a Stream ended.
 type Element struct {
 	Index  int // of its spec, from 0
@@ -34,8 +37,8 @@ type Element struct {
 }
 
 // Stream runs a task for each spec, and yields how each ended. It is lazy: a spec is taken when
-// a task may begin, and none is while those that have ended and cannot be yielded yet
-// are as many as may run at once. To stop iterating kills the tasks that run. A task that
+// a task may begin, and none is while ahead times as many as may run at once have ended
+// and wait for one before them. To stop iterating kills the tasks that run. A task that
 // fails is an element, and the stream goes on: the tasks are not linked. It ends early
 // when p must end.
 func Stream(p *engine.Process, specs iter.Seq[*engine.Spec], o StreamOptions) iter.Seq[Element] {
@@ -99,7 +102,7 @@ func newStream(p *engine.Process, o StreamOptions) *stream {
 
 // room reports whether a task may begin.
 func (s *stream) room() bool {
-	return s.failed < 0 && len(s.running) < s.o.MaxConcurrency && len(s.ended) < s.o.MaxConcurrency
+	return s.failed < 0 && len(s.running) < s.o.MaxConcurrency && len(s.ended) < ahead*s.o.MaxConcurrency
 }
 
 func (s *stream) begin(spec *engine.Spec) {
