@@ -233,13 +233,15 @@ func (p *Process) main() Reason {
 		p.mu.Unlock()
 		m.CID = c
 	}
-	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.spec.Parent.Node)
+	data := ModuleData{CID: m.CID, of: p}
+	if !p.eng.modules.Has(m.CID) {
+		if err := data.Load(); err != nil {
+			return err.(Reason)
+		}
+	}
 	begin := time.Now()
 	report.Fetch = begin.Sub(p.created)
-	if err != nil {
-		return asReason(err, ModuleNotFound)
-	}
-	r := p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
+	r := p.eng.runner.Run(p, data, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)
 	}
@@ -282,8 +284,12 @@ func (p *Process) exit(r Reason) {
 	p.cancel(r)
 	p.mailbox.close(p)
 	p.end(r, &p.report)
-	if e.log.Enabled(context.Background(), slog.LevelInfo) {
-		e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
+	level := slog.LevelInfo
+	if r.Word == Normal {
+		level = slog.LevelDebug // as of OTP: nobody reads thousands a second
+	}
+	if e.log.Enabled(context.Background(), level) {
+		e.log.Log(context.Background(), level, "exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
 	}
 	p.mu.Lock()
 	p.setState(Exiting)
