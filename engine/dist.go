@@ -89,7 +89,7 @@ func (m *ModuleData) Load() error {
 	}
 	p := m.of
 	var err error
-	m.Bytes, err = p.eng.modules.Open(p.ctx, m.CID, p.spec.Module.Size, p.spec.Parent.Node)
+	m.Bytes, err = p.eng.modules.Open(&p.life, m.CID, p.spec.Module.Size, p.spec.Parent.Node)
 	p.report.Fetch = time.Since(p.created)
 	if err != nil {
 		return asReason(err, ModuleNotFound)
