@@ -10,10 +10,13 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/home"
 	"github.com/wnode-project/wnode/p2p"
+	"github.com/wnode-project/wnode/placement"
 )
 
 // Exit codes of run; a guest's own code otherwise.
 const (
+	exitThrown      = 121 // of call: the guest ended with an error for its caller
+	exitReason      = 122 // of call: it ended with a reason that is no number
 	exitTimeout     = 124
 	exitOwn         = 125 // wnode itself failed
 	exitInvalid     = 126 // the module cannot run here
@@ -72,6 +75,7 @@ func classify(err error) *failure {
 		{p2p.ErrBadAddress, "bad_address", exitOwn, exitUsage},
 		{p2p.ErrUnknownPeer, "unknown_peer", exitNotFound, exitNoObject},
 		{p2p.ErrPeerDown, "peer_down", exitOwn, exitUnreachable},
+		{placement.ErrNoNode, "no_node", exitNotFound, exitNoObject},
 		{home.ErrRuns, "runs_already", exitOwn, exitFailed},
 	} {
 		if errors.Is(err, c.is) {

@@ -188,6 +188,10 @@ func (r *Runner) Close(ctx context.Context) error {
 	return r.running.close(ctx)
 }
 
+// Load returns how many guests compute or wait for a core, and how many cores they
+// have.
+func (r *Runner) Load() (guests, cores int) { return r.slots.Load() }
+
 // Prepare compiles a module, so that the first process that runs it starts
 // sooner. It returns at once; a module that does not compile says so there.
 func (r *Runner) Prepare(m engine.ModuleData) {
