@@ -32,8 +32,9 @@ type Config struct {
 	Refresh  time.Duration
 	Patience time.Duration
 
-	// Spec is what each process is spawned with: of the module on. Args are those of
-	// a worker. Limits.Wall is the time of a task, by its end in a worker too.
+	// Spec is what each process is spawned with, but for what is the map's to say. Args
+	// are those of a worker. Limits.Wall is the time of a task, of a worker's too. With
+	// a Seed each task has one of its own, made of that and its number.
 	Spec engine.Spec
 	// Files serves the directories that Spec.Mounts are; nil: there are none.
 	Files Files

@@ -134,9 +134,20 @@ func (r *run) start(t *task, n *node) {
 		return
 	}
 	spec := r.cfg.Spec
-	spec.Args, spec.NoInput = t.Args, len(t.Input) == 0
-	p := r.spawn(n, &spec, a)
-	a.proc = p
+	spec.Args, spec.NoInput, spec.Seed = t.Args, len(t.Input) == 0, seedOf(spec.Seed, t.Seq)
+	a.proc = r.spawn(n, &spec, a)
+}
+
+// seedOf gives each task random bytes of its own, the same wherever it runs.
+func seedOf(seed uint64, seq int) uint64 {
+	if seed == 0 {
+		return 0
+	}
+	// SplitMix64 of Steele, Lea and Flood: one to one, so it is 0 for one seed.
+	z := seed + uint64(seq)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return max(1, z^z>>31)
 }
 
 // worker returns the worker of a node that has the least to do: a new one, if all

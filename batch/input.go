@@ -138,15 +138,14 @@ func (t Template) Blocks(r io.Reader, size int) func() (*Task, error) {
 	}
 }
 
-// Skip leaves out the tasks that has says are done, and counts them.
-func Skip(next func() (*Task, error), has func(seq int) bool, skipped func()) func() (*Task, error) {
+// Skip leaves out the tasks that has says are done.
+func Skip(next func() (*Task, error), has func(seq int) bool) func() (*Task, error) {
 	return func() (*Task, error) {
 		for {
 			t, err := next()
 			if err != nil || !has(t.Seq) {
 				return t, err
 			}
-			skipped()
 		}
 	}
 }

@@ -31,6 +31,7 @@ type Log struct {
 	buf    []byte
 	done   seqs
 	total  int64  // of Receive
+	torn   bool   // the output may have more than the log says
 	output string // the regular file that the output was begun to be written to; "" when that came to its end
 }
 
@@ -174,14 +175,10 @@ func (l *Log) flush() error {
 	return err
 }
 
-// Abandon closes the log as the end of the program would: output that it does not know
-// of is taken back by who resumes.
-func (l *Log) Abandon() { l.f.Close() }
-
-// Close notes that the output has come to its end, and syncs the log; the output is
-// the caller's to sync before. It is to be called once.
+// Close notes that the output has come to its end, unless a write to it has failed, and
+// syncs the log; the output is the caller's to sync before. It is to be called once.
 func (l *Log) Close() error {
-	if l.output != "" {
+	if l.output != "" && !l.torn {
 		l.output = ""
 		l.mark(0)
 	}

@@ -37,6 +37,14 @@ type Printer struct {
 
 // Emit writes results. It is a Config.Emit.
 func (p *Printer) Emit(results []*Result) error {
+	err := p.emit(results)
+	if err != nil && p.Log != nil {
+		p.Log.torn = true
+	}
+	return err
+}
+
+func (p *Printer) emit(results []*Result) error {
 	out, errs := &counted{w: bufio.NewWriterSize(p.Out, 64<<10)}, bufio.NewWriter(p.Err)
 	for _, r := range results {
 		before := out.n
