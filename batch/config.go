@@ -93,7 +93,8 @@ type Files interface {
 
 // Result is how a task ended.
 type Result struct {
-	*Task
+	*Task         // without its Input
+	Sent   int    // bytes of that
 	Node   string // where
 	Reason engine.Reason
 	Code   int // of Config.Code

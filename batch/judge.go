@@ -93,7 +93,7 @@ func (r *run) conclude(a *attempt, why engine.Reason, report engine.Report) {
 	r.recent.add(report.Run, now.Sub(a.since))
 	t.done = true
 	t.result = Result{
-		Task: t.Task, Node: a.proc.node.Name, Reason: why, Code: r.cfg.Code(why), Report: report, Tries: t.tries,
+		Task: t.Task, Sent: len(t.Input), Node: a.proc.node.Name, Reason: why, Code: r.cfg.Code(why), Report: report, Tries: t.tries,
 		Start: a.since, Took: now.Sub(a.since), Output: a.out,
 	}
 	for _, b := range t.attempts {
@@ -101,8 +101,9 @@ func (r *run) conclude(a *attempt, why engine.Reason, report engine.Report) {
 			r.kill(b.proc, engine.Reason{Word: engine.Killed, Detail: "another node was faster"})
 		}
 	}
-	r.ended(t)
+	r.held -= len(t.Input)
 	t.Input = nil
+	r.ended(t)
 }
 
 // hedge starts copies of tasks that take long, where there is room and nothing else

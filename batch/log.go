@@ -163,7 +163,7 @@ func (l *Log) Has(seq int) bool { return l.done.has(seq) }
 
 // add takes a result that is about to be written. flush is called when it is.
 func (l *Log) add(r *Result, received int64, command string) {
-	l.line(r.Seq, r.Node, r.Start, r.Took, int64(len(r.Input)), received, r.Code, command)
+	l.line(r.Seq, r.Node, r.Start, r.Took, int64(r.Sent), received, r.Code, command)
 }
 
 func (l *Log) flush() error {

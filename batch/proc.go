@@ -181,7 +181,8 @@ func (r *run) stdin(p *proc, n int) {
 	if len(p.runs) == 0 {
 		return
 	}
-	left := p.runs[0].task.Input[p.sent:]
+	left := p.runs[0].task.Input
+	left = left[min(len(left), p.sent):] // it has none any more if a copy was faster
 	left = left[:min(len(left), n)]
 	p.sent += len(left)
 	for {

@@ -297,7 +297,6 @@ func (r *run) tick() {
 
 // ended hands the result of a task on, and ends the map if it is to halt.
 func (r *run) ended(t *task) {
-	r.held -= len(t.Input)
 	if t.result.Code != 0 {
 		r.sum.Failed++
 		if h := r.cfg.Halt; h.Fail > 0 && r.sum.Failed >= h.Fail && !r.sum.Halted {

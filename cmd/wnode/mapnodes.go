@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/ipfs/go-cid"
 
@@ -20,9 +19,6 @@ type places struct {
 	on     string
 	jobs   int // 0: by the cores of each
 	module cid.Cid
-
-	mu    sync.Mutex
-	found bool // once: what fails later is no news
 }
 
 // find is the Nodes of a map: those of the selection that can be reached.
