@@ -23,6 +23,8 @@ var forbidden = []struct {
 	{"engine", module + "/modstore/...", "where modules come from is behind engine.Modules"},
 	{"engine", module + "/hostfuncs/...", "host functions call the engine, never the other way"},
 	{"engine", module + "/p2p/...", "the network calls the engine, never the other way"},
+	{"engine/otp", "github.com/libp2p/go-libp2p/...", "OTP is processes and messages"},
+	{"engine/otp", "github.com/tetratelabs/wazero/...", "OTP is processes and messages"},
 	{"engine/guest", "github.com/libp2p/go-libp2p/...", "running a module needs no network"},
 	{"engine/guest", module + "/hostfuncs", "what guests may call is handed in: guest.HostModules; only its list, abi, is data"},
 	{"engine/guest/slots", module + "/engine", "taking turns needs no process model"},
@@ -56,6 +58,7 @@ var forbidden = []struct {
 	{"p2p/...", module + "/hostfuncs/...", "the network does not run modules"},
 	{"p2p/wire", "github.com/libp2p/go-libp2p/...", "the wire is bytes, whatever carries them"},
 	{"control", module + "/p2p/...", "control describes the network it is handed"},
+	{"placement", module + "/p2p/...", "nodes are found through the engine, whatever connects them"},
 	{"...", module + "/cmd/...", "nothing builds on the command"},
 }
 
