@@ -18,6 +18,7 @@ import (
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 	"github.com/wnode-project/wnode/hostfuncs/abi"
 	"github.com/wnode-project/wnode/origin"
+	"github.com/wnode-project/wnode/placement"
 )
 
 // maxFailed is the highest exit code that counts failed tasks.
@@ -57,8 +58,8 @@ pipe it may come again.
 
 The exit code is the number of failed tasks, 101 for more; 125 wnode failed, 126 the
 module cannot run, 127 not found, 130 Ctrl-C, which kills all that runs.`,
-		Example: `  seq 100 | wnode map --on kate,alex fib.wasm
-  wnode map --on kate,alex convert.wasm {} {.}.png ::: *.ppm
+		Example: `  seq 100 | wnode map --on all fib.wasm
+  wnode map --on any:3 convert.wasm {} {.}.png ::: *.ppm
   wnode map --on kate,alex --pipe --block 10M --dir .::/here count.wasm < big.txt
   seq 1000000 | wnode map --on kate,alex --worker --joblog log server.wasm > out`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -75,8 +76,8 @@ module cannot run, 127 not found, 130 Ctrl-C, which kills all that runs.`,
 	fl := c.Flags()
 	fl.Lookup("timeout").Usage = "end a task after this time, counted from its spawn"
 	fl.Lookup("seed").Usage = "give each task random bytes of its own that are the same each time, of this `SEED`"
-	fl.StringVar(&f.on, "on", "local", "run tasks on `NODES`, separated by commas; one that joins meanwhile gets work, one that drains no more")
-	fl.StringVarP(&f.jobs, "jobs", "j", "auto", "run `N` tasks at once on each node; auto: as many as it has cores, less if it is loaded")
+	fl.StringVar(&f.on, "on", "local", "run tasks on `SEL`: nodes, local, any:N (the least loaded), all, label:K=V, or several separated by commas; one that joins meanwhile gets work, one that drains no more")
+	fl.StringVarP(&f.jobs, "jobs", "j", "auto", "run `N` tasks at once on each node; auto: as many as it had cores free when it was found")
 	fl.StringArrayVar(&f.dirs, "dir", nil, "give tasks a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.BoolVar(&f.pipe, "pipe", false, "a task is a block of stdin, and its input")
 	fl.StringVar(&f.block, "block", "1M", "with --pipe, as many whole lines as have `SIZE` together")
@@ -199,6 +200,10 @@ func (a *app) mapTasks(ctx context.Context, f *mapFlags, given func(string) bool
 	if err != nil {
 		return err
 	}
+	on, err := parseOn(f.on)
+	if err != nil {
+		return err
+	}
 	m, dirs, err := a.plan(f, given, module, args)
 	if err != nil {
 		return err
@@ -228,19 +233,22 @@ func (a *app) mapTasks(ctx context.Context, f *mapFlags, given func(string) bool
 	defer server.Close()
 	m.Files, m.Spec.Mounts = server, files.Mounts()
 
-	n, err := a.start(ctx, wnode.Config{Offline: f.on == "local"})
+	n, err := a.start(ctx, wnode.Config{Offline: on.Local()})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	if m.Spec.Module, err = resolve(ctx, n, module, m.Spec.Limits.Memory, f.on != "local"); err != nil {
+	if m.Spec.Module, err = resolve(ctx, n, module, m.Spec.Limits.Memory, !on.Local()); err != nil {
 		return err
 	}
 	if err := checkKind(ctx, n, m.Spec.Module, f.worker); err != nil {
 		return err
 	}
-	p := places{app: a, node: n, on: f.on, jobs: jobs, module: m.Spec.Module.CID}
-	m.Nodes = p.find
+	nodes := mapNodes{
+		app: a, node: n, on: f.on, jobs: jobs, module: m.Spec.Module.CID,
+		chosen: map[string][]placement.Place{}, cores: map[engine.NodeID]int{},
+	}
+	m.Nodes = nodes.find
 	if f.joblog != "" {
 		if err := a.openLog(m, f); err != nil {
 			return err
