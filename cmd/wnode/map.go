@@ -73,6 +73,7 @@ module cannot run, 127 not found, 130 Ctrl-C, which kills all that runs.`,
 		},
 	}
 	f.add(c)
+	f.addInvoke(c)
 	fl := c.Flags()
 	fl.Lookup("timeout").Usage = "end a task after this time, counted from its spawn"
 	fl.Lookup("seed").Usage = "give each task random bytes of its own that are the same each time, of this `SEED`"

@@ -56,7 +56,6 @@ func TestScripts(t *testing.T) {
 			"waitfor":  cmdWaitFor,
 			"waitpid":  cmdWaitPID,
 			"hex":      cmdHex,
-			"code":     cmdCode,
 		},
 	})
 }
@@ -157,26 +156,4 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: waitfor TEXT COMMAND [args...]")
 	}
 	waitFor(ts, neg, args[0], args[1], args[2:])
-}
-
-// code N COMMAND... runs a command that ends with exit code N.
-func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: code N COMMAND [args...]")
-	}
-	want, ok := parseInt(args[0])
-	if !ok {
-		ts.Fatalf("code: bad number %q", args[0])
-	}
-	err := ts.Exec(args[1], args[2:]...)
-	got := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != int(want) {
-		ts.Fatalf("code: %s ended with %d, not %d", strings.Join(args[1:], " "), got, want)
-	}
 }
