@@ -17,9 +17,6 @@ import (
 // calls, and whether anything goes on.
 const look = 100 * time.Millisecond
 
-// taskQueue is how many tasks are read ahead of the loop.
-const taskQueue = 16
-
 // run is a map under way. All but the inbox and the emitter is of the loop alone.
 type run struct {
 	cfg    Config
@@ -73,7 +70,7 @@ func Run(ctx context.Context, e *engine.Engine, c Config) (Summary, error) {
 	r.place(found{first, time.Now()})
 	r.native = e.Native(r.handle)
 	over, stop := context.WithCancel(context.Background())
-	tasks, nodes := make(chan read, taskQueue), make(chan found)
+	tasks, nodes := make(chan read), make(chan found)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.out.serve(over) })
 	wg.Go(func() { r.find(over, nodes) })

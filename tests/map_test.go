@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -111,6 +112,26 @@ func TestMapStalledReader(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Progress is shown on a terminal, beside results that go somewhere else.
+func TestMapBar(t *testing.T) {
+	h := newHost(t)
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := h.command("map", guest(t, "exit"), ":::", "0", "0", "trap", "0")
+	cmd.Stdout = out
+	x := onTerminal(t, cmd)
+	x.expect("task 3 on local: trap")
+	x.expect("4/4 tasks")
+	x.expect("/s")
+	x.expect("1 of 4 tasks failed")
+	if code := x.exit(); code != 1 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

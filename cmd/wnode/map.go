@@ -234,6 +234,12 @@ func (a *app) mapTasks(ctx context.Context, f *mapFlags, given func(string) bool
 	defer server.Close()
 	m.Files, m.Spec.Mounts = server, files.Mounts()
 
+	if _, procs := cores(); procs != nil && !on.Local() {
+		over := make(chan struct{})
+		defer close(over)
+		procs.begin()
+		go procs.adapt(over)
+	}
 	n, err := a.start(ctx, wnode.Config{Offline: on.Local()})
 	if err != nil {
 		return err

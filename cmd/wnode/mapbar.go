@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -25,9 +27,13 @@ func (a *app) watch(m *mapping, bar bool) (end func()) {
 		return func() {}
 	}
 	p := mpb.New(mpb.WithOutput(a.err))
+	begin := time.Now()
+	rate := func(s decor.Statistics) string {
+		return fmt.Sprintf(" %.1f/s ", float64(s.Current)/max(time.Since(begin).Seconds(), 1e-3))
+	}
 	b := p.AddBar(int64(m.total),
 		mpb.PrependDecorators(decor.CountersNoUnit("%d/%d tasks")),
-		mpb.AppendDecorators(decor.AverageSpeed(0, "%.1f/s"), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace)),
+		mpb.AppendDecorators(decor.Any(rate), decor.AverageETA(decor.ET_STYLE_GO)),
 	)
 	// Lines of tasks and notes go above the bar.
 	m.Err = p

@@ -48,9 +48,6 @@ func (m *mapNodes) find(ctx context.Context) ([]batch.Node, error) {
 	for i, part := range parts {
 		if errs[i] != nil {
 			failed = errs[i]
-			if !m.asked && len(parts) > 1 {
-				m.app.note("%s", clean(errs[i].Error()))
-			}
 			continue
 		}
 		if isAny(part) {
@@ -63,10 +60,15 @@ func (m *mapNodes) find(ctx context.Context) ([]batch.Node, error) {
 			}
 		}
 	}
-	m.asked = true
 	if len(nodes) == 0 {
 		return nil, failed
 	}
+	for _, err := range errs {
+		if err != nil && !m.asked {
+			m.app.note("%s", clean(err.Error()))
+		}
+	}
+	m.asked = true
 	return nodes, nil
 }
 
