@@ -21,7 +21,8 @@ const (
 	// maxIdle is how many bytes of modules, as files, are kept compiled while no
 	// process uses them. Machine code is several times larger.
 	maxIdle = 64 << 20
-	// maxCompile is how long a compilation may take, from its begin.
+	// maxCompile is how long a compilation may take, from its begin, if this program
+	// has a core for itself.
 	maxCompile = 10 * time.Second
 	// maxReason bounds what the compiler says of a module, in bytes.
 	maxReason = 500
@@ -29,15 +30,16 @@ const (
 
 // compiled holds each module once, compiled on first use.
 type compiled struct {
-	rt    wazero.Runtime
-	host  func() error // adds the host modules to rt, once; an instance needs them
-	pool  *pool
-	snaps *snapshots
-	disk  *codecache.Cache   // nil: none
-	cores int                // as many as guests run at once
-	heavy func(n int) func() // counts a compilation as computing; nil: nobody counts
-	slots *compileSlots
-	limit time.Duration // maxCompile, but in tests
+	rt     wazero.Runtime
+	host   func() error // adds the host modules to rt, once; an instance needs them
+	pool   *pool
+	snaps  *snapshots
+	disk   *codecache.Cache   // nil: none
+	cores  int                // as many as guests run at once
+	heavy  func(n int) func() // counts a compilation as computing; nil: nobody counts
+	slots  *compileSlots
+	limit  time.Duration        // maxCompile, but in tests
+	worked func() time.Duration // as the function, but in tests
 
 	wg sync.WaitGroup
 
@@ -87,7 +89,7 @@ func (c *compiled) init(rt wazero.Runtime, host func() error, p *pool, s *snapsh
 	c.rt, c.host, c.pool, c.snaps, c.disk, c.cores = rt, sync.OnceValue(host), p, s, disk, cores
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, c.cores))
-	c.limit = maxCompile
+	c.limit, c.worked = maxCompile, worked
 	c.byID = map[cid.Cid]*entry{}
 }
 
@@ -180,11 +182,11 @@ func (c *compiled) compile(e *entry, b []byte, m *counted) {
 	if c.heavy != nil {
 		defer c.heavy(c.cores)()
 	}
-	late := time.AfterFunc(c.limit, func() {
+	late := afterWork(c.limit, c.worked, func() {
 		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
 	})
-	defer late.Stop()
+	defer late()
 	err := c.host()
 	if err == nil && m == nil {
 		m, err = count(b)

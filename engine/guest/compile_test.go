@@ -37,6 +37,8 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
 	c.init(rt, func() error { return nil }, &pool{}, &snapshots{}, nil, 2)
+	begin := time.Now()
+	c.worked = func() time.Duration { return time.Since(begin) }
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {
@@ -131,6 +133,22 @@ func TestCompileErrorKept(t *testing.T) {
 func numbered(t *testing.T, n int) engine.ModuleData {
 	t.Helper()
 	return moduleData(append(nothing(t), 0, 6, 4, 'a'+byte(n>>12&15), 'a'+byte(n>>8&15), 'a'+byte(n>>4&15), 'a'+byte(n&15), 0))
+}
+
+// On a machine that is busy with something else a compilation may take longer.
+func TestCompileOnBusyMachine(t *testing.T) {
+	for share, want := range map[time.Duration]time.Duration{1: 10 * time.Second, 4: 40 * time.Second, 100: 60 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c, rt := newCompiled(t)
+			begin := time.Now()
+			c.worked = func() time.Duration { return time.Since(begin) / share }
+			_, _, err := c.get(context.Background(), numbered(t, 0), engine.Origin{})
+			if took := time.Since(begin); err == nil || took != want {
+				t.Errorf("with a share of 1/%d: %v after %v, want %v", share, err, took, want)
+			}
+			close(rt.hold)
+		})
+	}
 }
 
 // A compilation that takes too long costs those that wait for it an error, and
