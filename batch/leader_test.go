@@ -114,7 +114,6 @@ func TestChildrenAndStrangers(t *testing.T) {
 			say(p, "child of %s\n", p.Spec().Args[0])
 			return normal
 		})
-		told := make(chan engine.Reason, 100)
 		var got sink
 		sum, err := batch.Run(t.Context(), w.me, batch.Config{
 			Next: count(5), Nodes: w.find, Emit: got.emit,
@@ -125,6 +124,7 @@ func TestChildrenAndStrangers(t *testing.T) {
 				if _, err := p.Receive(engine.Match{Kinds: 1 << engine.MessageDown}, -1); err != nil {
 					t.Error(err)
 				}
+				told := make(chan engine.Reason, 10)
 				stranger := p.Engine().Native(func(sig *engine.Signal) { told <- sig.Reason })
 				defer stranger.Close(normal)
 				to := p.Leader()
