@@ -151,19 +151,25 @@ func BenchmarkMap(b *testing.B) {
 }
 
 // BenchmarkMapSpeedup is how much faster two nodes with a core each map tasks that
-// compute than one does, measured in turns. It needs clang, taskset and two cores.
+// compute than one does, measured in turns: all together, and by the fastest of each. It
+// needs clang, taskset and two cores that nobody else uses.
 func BenchmarkMapSpeedup(b *testing.B) {
 	m := newMapBench(b, true)
 	fib := buildFib(b)
 	m.run(b, fib, false, 20, "25", m.nodes, "75025\n")
-	var one, two time.Duration
+	var all [2]time.Duration
+	best := [2]time.Duration{time.Hour, time.Hour}
 	b.ResetTimer()
 	for range b.N {
-		one += m.run(b, fib, false, 40, "35", m.nodes[:1], "9227465\n")
-		two += m.run(b, fib, false, 40, "35", m.nodes, "9227465\n")
+		for i := range all {
+			took := m.run(b, fib, false, 20, "33", m.nodes[:i+1], "3524578\n")
+			all[i] += took
+			best[i] = min(best[i], took)
+		}
 	}
-	b.ReportMetric(float64(one)/float64(two), "speedup")
-	b.ReportMetric(one.Seconds()/float64(b.N), "s-one-node")
+	b.ReportMetric(float64(all[0])/float64(all[1]), "speedup")
+	b.ReportMetric(float64(best[0])/float64(best[1]), "speedup-best")
+	b.ReportMetric(best[0].Seconds(), "s-one-node")
 }
 
 func buildFib(b *testing.B) []byte {
