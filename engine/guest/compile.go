@@ -93,46 +93,44 @@ func (c *compiled) init(rt wazero.Runtime, host func() error, p *pool, s *snapsh
 	c.byID = map[cid.Cid]*entry{}
 }
 
-// get returns the compiled module and a function to call when it is not used any
-// more. Callers that want the same module wait for one compilation; it goes on
+// get returns the compiled module; release is called when it is not used any more.
+// Callers that want the same module wait for one compilation; it goes on
 // when the one that began it gives up, so that the next finds it done. A module
 // that was refused, or that took too long, is refused at once the next time.
-func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, error) {
 	return c.getCounted(ctx, m, nil, o)
 }
 
 // find is as get, of a module that is compiled or refused; else the entry is nil.
-func (c *compiled) find(id cid.Cid, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) find(id cid.Cid, o engine.Origin) (*entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.refused.get(id); err != nil || !c.byID[id].compiled() {
-		return nil, nil, err
+		return nil, err
 	}
-	e := c.use(engine.ModuleData{CID: id}, nil, o)
-	return e, func() { c.release(e) }, nil
+	return c.use(engine.ModuleData{CID: id}, nil, o), nil
 }
 
 // getCounted is as get, of a module that was counted already, unless that is nil.
-func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, error) {
 	c.mu.Lock()
 	if err := c.refused.get(m.CID); err != nil {
 		c.mu.Unlock()
-		return nil, nil, err
+		return nil, err
 	}
 	e := c.use(m, counted, o)
 	c.mu.Unlock()
-	release := func() { c.release(e) }
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
-		release()
-		return nil, nil, context.Cause(ctx)
+		c.release(e)
+		return nil, context.Cause(ctx)
 	}
 	if e.err != nil {
-		release()
-		return nil, nil, e.err
+		c.release(e)
+		return nil, e.err
 	}
-	return e, release, nil
+	return e, nil
 }
 
 // use returns the module's entry with one user more, and begins to compile a
