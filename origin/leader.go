@@ -36,7 +36,7 @@ type Leader struct {
 	cfg   Config
 	out   output
 	in    input
-	files fileWorkers
+	files *FileServer
 
 	exit chan Exit
 	stop context.CancelFunc
@@ -65,7 +65,7 @@ func New(e *engine.Engine, c Config) *Leader {
 	l.proc = e.Native(l.handle)
 	l.out.init(l)
 	l.in.init(l)
-	l.files.init(l)
+	l.files = NewFileServer(c.Files)
 	l.wg.Go(func() { l.out.serve(ctx) })
 	// Not waited for: a read of a terminal cannot be called off.
 	go l.in.serve(ctx)
@@ -165,7 +165,7 @@ func (l *Leader) Wait(ctx context.Context) (Exit, error) {
 func (l *Leader) Close() {
 	l.proc.Close(engine.Reason{Word: engine.LeaderGone, Detail: "its terminal left"})
 	l.stop()
-	l.files.stop()
+	l.files.Close()
 	l.wg.Wait()
 }
 
@@ -217,10 +217,14 @@ func (l *Leader) handle(sig *engine.Signal) {
 	case engine.KindInput:
 		l.in.ask(sig.From, int(min(sig.N, engine.MaxInput)))
 	case engine.KindFile:
-		l.files.ask(sig)
+		if !l.files.Ask(sig.From, sig.File, func(reply *engine.FileReply) {
+			l.proc.Send(sig.From, &engine.Signal{Kind: engine.KindFileReply, FileReply: reply})
+		}) {
+			l.Kill(sig.From, "too many file requests at once")
+		}
 	case engine.KindDown:
 		l.in.forget(sig.From)
-		l.files.forget(sig.From)
+		l.files.Forget(sig.From)
 		l.out.end(sig, l.forget(sig))
 	}
 }

@@ -65,6 +65,13 @@ func (p *processors) Heavy(n int) {
 	}
 }
 
+// begin begins with one: for a program that computes nothing itself.
+func (p *processors) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(wanted(0, 0, p.cores))
+}
+
 // set changes the number. p.mu is held.
 func (p *processors) set(n int) {
 	p.now = n
