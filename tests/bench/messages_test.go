@@ -10,8 +10,9 @@ import (
 
 // BenchmarkMessages is messages between guests of two nodes, each a process of the
 // system, as a user starts them: round trips, one-way messages, large ones, round
-// trips beside large ones, and from a spawn to the child's first message. It needs
-// clang. Compare it with Erlang's, measured in the same minutes.
+// trips beside large ones, from a spawn to the child's first message, and calls, by one
+// caller and by 64. It needs clang. Compare it with Erlang's, measured in the same
+// minutes.
 func BenchmarkMessages(b *testing.B) {
 	dir := b.TempDir()
 	command := filepath.Join(dir, "wnode")
@@ -23,6 +24,7 @@ func BenchmarkMessages(b *testing.B) {
 		return out
 	}
 	flow, spawn, first := guest("flow"), guest("spawn"), guest("first", "-nostartfiles")
+	calls, echo := guest("calls"), guest("echo", "-nostartfiles", "-Wl,--no-entry")
 	wnode := func(args ...string) string {
 		cmd := exec.Command(command, args...)
 		cmd.Env = append(cmd.Environ(), "WNODE_HOME="+filepath.Join(dir, "home"), "GOMAXPROCS=")
@@ -37,6 +39,11 @@ func BenchmarkMessages(b *testing.B) {
 	wnode("up", "-d", "alex", "--join", address)
 	b.Cleanup(func() { wnode("down", "alex") })
 	wnode("module", "add", "--on", "kate", "--tag", "first", first)
+	for _, node := range []string{"kate", "alex"} {
+		wnode("module", "add", "--on", node, "--tag", "echo", echo)
+		wnode("spawn", "--on", node, "--register", "counter", "../../wasm-examples/counter/counter.wasm")
+	}
+	called := map[string]string{"us-p50": `p50 ([0-9.]+)`, "us-p99": `p99 ([0-9.]+)`, "calls/s": `([0-9.]+) calls/s`}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -52,6 +59,10 @@ func BenchmarkMessages(b *testing.B) {
 			map[string]string{"us-p50": `p50 ([0-9.]+)`, "us-p99": `p99 ([0-9.]+)`}},
 		{"spawn, two nodes", []string{spawn, "first", "5000", "64", "kate"},
 			map[string]string{"us-p50": `p50 ([0-9.]+)`, "us-p99": `p99 ([0-9.]+)`, "spawns/s": `([0-9.]+) spawns/s`}},
+		{"call of code, two nodes", []string{calls, "echo", "echo", "3000", "64", "kate"}, called},
+		{"call of code, one node", []string{calls, "echo", "echo", "3000", "64"}, called},
+		{"call of a server, two nodes", []string{calls, "counter", "-", "3000", "64", "kate"}, called},
+		{"call of a server, one node", []string{calls, "counter", "-", "3000", "64"}, called},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var out string
