@@ -36,7 +36,6 @@ func (s *Server) Register() {
 		"peers":          s.peers,
 		"kill":           s.kill,
 		"describe":       s.describe,
-		"started":        s.started,
 		"whereis":        s.whereis,
 		"logs":           s.logs,
 		"stop":           s.stop,

@@ -72,6 +72,7 @@ func New(c Config) *Engine {
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
+	e.services["started"] = e.hasStarted
 	e.quotas.init(c)
 	e.directory.init()
 	e.nodes.init()
@@ -279,6 +280,11 @@ func (e *Engine) create(sig *Signal) {
 	p.bindTo(p.spec.Leader.PID.Node)
 	if p.spec.Name != "" {
 		if err := e.Register(p.spec.Name, p.pid); err != nil {
+			p.Kill(asReason(err, NameTaken))
+		}
+	}
+	if p.spec.GlobalName != "" {
+		if err := e.RegisterGlobal(p.spec.GlobalName, p.pid); err != nil {
 			p.Kill(asReason(err, NameTaken))
 		}
 	}

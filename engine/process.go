@@ -307,6 +307,9 @@ func (e *Engine) alias() string {
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindMessage:
+		if m := sig.Message; m.Kind == MessageCall && sig.session != nil {
+			m.foreign = sig.N != 0 || !sig.session.controls(p)
+		}
 		p.mailbox.add(sig.Message, sig, p)
 	case KindLink:
 		if !p.takes(sig) {

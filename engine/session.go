@@ -320,10 +320,10 @@ func (s *Session) Down(why error) {
 	s.held, s.names = nil, nil
 	s.mu.Unlock()
 	s.cancel()
+	e.unlearn(s) // who hears that a process is lost finds its names free
 	for p := range bound {
 		p.sessionDown(s)
 	}
-	e.unlearn(s)
 	// There is no other session with the node until here, or what is forgotten and
 	// told by its node might be of that one.
 	e.mu.Lock()

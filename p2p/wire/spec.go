@@ -39,6 +39,7 @@ const (
 	specLinkTo    = 28 // pid 32
 	specOutput    = 24 // uvarint, bytes
 	specFiles     = 25 // uvarint
+	specGlobal    = 29 // string: the cluster-wide name
 	mountReadOnly = 1
 )
 
@@ -102,7 +103,8 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	if !s.Monitor.IsZero() {
 		b = appendField(b, specMonitor, appendRef(nil, s.Monitor))
 	}
-	return appendText(b, specName, s.Name)
+	b = appendText(b, specName, s.Name)
+	return appendText(b, specGlobal, s.GlobalName)
 }
 
 func appendField[T ~string | ~[]byte](b []byte, field uint64, v T) []byte {
@@ -221,5 +223,7 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Monitor = d.ref()
 	case specName:
 		s.Name = string(d.b)
+	case specGlobal:
+		s.GlobalName = string(d.b)
 	}
 }
