@@ -1,0 +1,10 @@
+// Package otp is what OTP builds on processes, for programs in Go.
+//
+// A [Supervisor] is a process that starts others, its children, and starts them
+// again when they end, on another node if theirs is lost. A [Sup] asks a running
+// one, on whatever node it is; the same requests are open to guests.
+//
+// All of it are processes of package engine and messages between them: nothing
+// here is known to the wire, and a node needs none of it to run the children of
+// another one's supervisor.
+package otp
