@@ -45,7 +45,7 @@ const (
 // Shutdown is how a child is told to end: with the exit signal shutdown, and with
 // kill if it has not after that time. Zero is DefaultShutdown for a worker and
 // Infinity for a supervisor. Its text form is "brutal_kill", "infinity" or a time
-// as "5s".
+// as "5s", and "" for zero.
 type Shutdown time.Duration
 
 const (
@@ -62,6 +62,8 @@ var (
 // MarshalText implements encoding.TextMarshaler.
 func (s Shutdown) MarshalText() ([]byte, error) {
 	switch {
+	case s == 0:
+		return nil, nil
 	case s == Infinity:
 		return []byte("infinity"), nil
 	case s < 0:
@@ -73,13 +75,15 @@ func (s Shutdown) MarshalText() ([]byte, error) {
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Shutdown) UnmarshalText(b []byte) error {
 	switch string(b) {
+	case "":
+		*s = 0
 	case "infinity":
 		*s = Infinity
 	case "brutal_kill":
 		*s = BrutalKill
 	default:
 		d, err := time.ParseDuration(string(b))
-		if err != nil || d < 0 {
+		if err != nil || d <= 0 {
 			return fmt.Errorf("%q is no shutdown: want a time as 5s, brutal_kill or infinity", b)
 		}
 		*s = Shutdown(d)

@@ -506,7 +506,7 @@ func TestCheck(t *testing.T) {
 func TestShutdownText(t *testing.T) {
 	for text, want := range map[string]otp.Shutdown{
 		"5s": otp.DefaultShutdown, "brutal_kill": otp.BrutalKill, "infinity": otp.Infinity, "1m30s": otp.Shutdown(90 * time.Second),
-		"": 0, "5": 0, "-5s": 0, "soon": 0,
+		"0s": 0, "5": 0, "-5s": 0, "soon": 0,
 	} {
 		var got otp.Shutdown
 		err := got.UnmarshalText([]byte(text))
