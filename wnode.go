@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipfs/go-cid"
+
 	"github.com/wnode-project/wnode/control"
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
@@ -21,6 +23,7 @@ import (
 	"github.com/wnode-project/wnode/logs"
 	"github.com/wnode-project/wnode/modstore"
 	"github.com/wnode-project/wnode/p2p"
+	"github.com/wnode-project/wnode/placement"
 )
 
 // DefaultPort is the port that the first node of a machine listens on.
@@ -36,6 +39,10 @@ type Config struct {
 	CookieFile string       // a file with the cookie, instead of the home's
 	Offline    bool         // no network: only Engine.Node is there to spawn on
 	Log        *slog.Logger // nil discards
+
+	// Labels say what the node is like, for who chooses one: placement.ParseLabel
+	// has the rules.
+	Labels map[string]string
 
 	// Slots is how many guests run at once; the others take turns. 0 is
 	// GOMAXPROCS. That is for programs with no hurry: Go looks at the network
@@ -56,6 +63,7 @@ type Node struct {
 	Net    *p2p.Node // nil if offline
 	Self   control.Client
 
+	home     *home.Home
 	runner   *guest.Runner
 	state    *home.Node // nil if hidden
 	logs     *logs.Logs // nil if hidden
@@ -74,7 +82,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{stopped: make(chan time.Duration, 1)}
+	n := &Node{home: c.Home, stopped: make(chan time.Duration, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -114,7 +122,7 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 	server := control.Server{
 		Engine: n.Engine, Store: n.Store, Modules: found, PeerID: peerID, Version: Version(),
 		Check: func(b []byte) error { return guest.Check(b, guest.MaxMemory) }, Prepare: n.runner.Prepare,
-		Network: n.describeNetwork,
+		Network: n.describeNetwork, Labels: c.Labels, Running: n.runner.Load,
 	}
 	if c.Name != "" {
 		server.Stop = func(drain time.Duration) {
@@ -311,6 +319,22 @@ func (n *Node) describeNetwork() ([]string, []control.Peer) {
 		peers = append(peers, control.Peer{Name: p.Name, PeerID: p.PeerID, Addr: p.Addr, Addrs: p.Addrs, Hidden: p.Hidden})
 	}
 	return n.Net.Addrs(), peers
+}
+
+// Select returns the nodes that a selector means, as package placement says; all are
+// those that this one knows, with those of this user that run on this machine. module
+// is what is to run there; it may be undefined.
+// connect brings up a session with a node that is named; nil is Engine.Connect.
+func (n *Node) Select(ctx context.Context, s placement.Selector, module cid.Cid, connect func(ctx context.Context, name string) (engine.NodeID, error)) ([]placement.Place, error) {
+	f := placement.Finder{Engine: n.Engine, Self: n.state != nil, Connect: connect}
+	if n.Net != nil && s.Searches() {
+		for _, a := range n.home.Announced() {
+			if a.PeerID != n.Net.PeerID() {
+				_, _ = n.Engine.Connect(ctx, a.PeerID) // one that cannot be reached is not found
+			}
+		}
+	}
+	return f.Find(ctx, s, module)
 }
 
 // Stopped yields how long to drain once another node asked this one to stop.

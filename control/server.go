@@ -23,8 +23,10 @@ type Server struct {
 	Network func() (addrs []string, ps []Peer) // nil: none
 	PeerID  string
 	Version string
-	Logs    *logs.Logs                // nil: none
-	Stop    func(drain time.Duration) // begins to stop the node; nil refuses
+	Logs    *logs.Logs                 // nil: none
+	Labels  map[string]string          // what the node is like, for who chooses one
+	Running func() (guests, cores int) // that compute or wait for a core, and how many there are; nil: not known
+	Stop    func(drain time.Duration)  // begins to stop the node; nil refuses
 }
 
 // Register offers the services.
@@ -34,6 +36,7 @@ func (s *Server) Register() {
 		"status":         s.status,
 		"ps":             s.ps,
 		"peers":          s.peers,
+		"load":           s.load,
 		"kill":           s.kill,
 		"describe":       s.describe,
 		"whereis":        s.whereis,
@@ -66,7 +69,7 @@ func (s *Server) status(context.Context, engine.Caller, []byte) ([]byte, error) 
 	}
 	return json.Marshal(Status{
 		Name: s.Engine.Name(), PeerID: s.PeerID, Version: s.Version, Incarnation: s.Engine.Incarnation(),
-		Addrs: addrs, Started: s.Engine.StartTime(), Draining: s.Engine.Draining(),
+		Addrs: addrs, Started: s.Engine.StartTime(), Draining: s.Engine.Draining(), Labels: s.Labels,
 		Processes: len(s.Engine.Processes()), Peers: len(peers), StoreBytes: size,
 		MemoryBytes: mem.Sys - mem.HeapReleased, Goroutines: runtime.NumGoroutine(), OSProcess: os.Getpid(),
 	})

@@ -8,19 +8,20 @@ import (
 
 // Status describes a node.
 type Status struct {
-	Name        string    `json:"name"`
-	PeerID      string    `json:"peer_id"`
-	Version     string    `json:"version"`
-	Incarnation uint32    `json:"incarnation"`
-	Addrs       []string  `json:"addrs"`
-	Started     time.Time `json:"started"`
-	Draining    bool      `json:"draining,omitempty"` // it stops, and takes no new processes
-	Processes   int       `json:"processes"`
-	Peers       int       `json:"peers"`
-	StoreBytes  uint64    `json:"store_bytes"`
-	MemoryBytes uint64    `json:"memory_bytes"` // what the Go runtime got from the system
-	Goroutines  int       `json:"goroutines"`
-	OSProcess   int       `json:"os_process"`
+	Name        string            `json:"name"`
+	PeerID      string            `json:"peer_id"`
+	Version     string            `json:"version"`
+	Incarnation uint32            `json:"incarnation"`
+	Addrs       []string          `json:"addrs"`
+	Started     time.Time         `json:"started"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Draining    bool              `json:"draining,omitempty"` // it stops, and takes no new processes
+	Processes   int               `json:"processes"`
+	Peers       int               `json:"peers"`
+	StoreBytes  uint64            `json:"store_bytes"`
+	MemoryBytes uint64            `json:"memory_bytes"` // what the Go runtime got from the system
+	Goroutines  int               `json:"goroutines"`
+	OSProcess   int               `json:"os_process"`
 }
 
 // Process describes a guest process.

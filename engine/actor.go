@@ -38,6 +38,7 @@ type actor struct {
 type watched struct {
 	pid  PID    // its node alone if there is a name
 	name string // "": by pid
+	call bool   // it ends when it has replied
 }
 
 // PID returns the process's name.
@@ -162,7 +163,7 @@ func (a *actor) monitor(sig *Signal) Ref {
 		a.mu.Unlock()
 		return ref
 	}
-	a.watching.set(ref, watched{sig.To, sig.Name})
+	a.watching.set(ref, watched{pid: sig.To, name: sig.Name})
 	a.mu.Unlock()
 	a.bound(sig)
 	return ref

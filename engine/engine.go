@@ -348,6 +348,13 @@ func (e *Engine) procs() (procs []*Process) {
 	return procs
 }
 
+// Count returns how many processes there are, natives apart.
+func (e *Engine) Count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.processes
+}
+
 // Process returns the process with the pid, nil if there is none or it is a native.
 func (e *Engine) Process(pid PID) *Process {
 	p, _ := e.end(pid).(*Process)

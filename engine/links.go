@@ -16,7 +16,8 @@ func (p *Process) Link(to PID) {
 }
 
 // Monitor has a MessageDown come when the other process ends: one, with the
-// reference that it returns. If there is no such process that is at once, with
+// reference that it returns, unless a MessageReply with that reference comes first.
+// If there is no such process that is at once, with
 // noproc, and with noconnection if its node cannot be reached or is lost.
 func (p *Process) Monitor(to PID) Ref {
 	p.reach(to.Node)
@@ -57,13 +58,13 @@ func (p *Process) Exit(to PID, r Reason) error {
 	return nil
 }
 
-// Demonitor takes a monitor back: its Down is not received any more. With flush
-// one that is in the mailbox is removed.
+// Demonitor takes a monitor back: neither its Down nor a reply with its reference is
+// received any more. With flush one that is in the mailbox is removed.
 func (p *Process) Demonitor(ref Ref, flush bool) {
 	if p.demonitor(ref) || !flush {
 		return
 	}
-	if m := p.Next(Match{Kinds: 1 << MessageDown, Ref: ref}, nil); m != nil {
+	if m := p.Next(Match{Kinds: 1<<MessageDown | 1<<MessageReply, Ref: ref}, nil); m != nil {
 		p.Take(m)
 	}
 }

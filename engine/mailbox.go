@@ -48,7 +48,18 @@ type mailbox struct {
 // with from another node, else nil.
 func (b *mailbox) add(m *Message, sig *Signal, p *Process) {
 	b.mu.Lock()
-	b.append(m, sig, p)
+	asked, beyond := b.append(m, sig, p)
+	b.pressed(asked, beyond, sig, p)
+}
+
+// pressed does what is left of append when the process's lock is not held.
+func (b *mailbox) pressed(asked, beyond bool, sig *Signal, p *Process) {
+	if asked && !p.bind(sig.session) {
+		b.forget(sig.session)
+	}
+	if beyond {
+		sig.session.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
+	}
 }
 
 // offer is add for a sender that can wait: it returns a channel that is closed when
@@ -71,17 +82,17 @@ func (b *mailbox) offer(m *Message, p *Process) (room <-chan struct{}) {
 	return nil
 }
 
-// append adds a message and unlocks b.mu.
-func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
+// append adds a message and unlocks b.mu. What it returns is for pressed.
+func (b *mailbox) append(m *Message, sig *Signal, p *Process) (asked, beyond bool) {
 	cost := m.cost()
 	if b.drop && cost > 0 && b.bytes >= b.limit {
 		b.dropped++
 		b.mu.Unlock()
-		return
+		return false, false
 	}
 	if b.closed {
 		b.mu.Unlock()
-		return
+		return false, false
 	}
 	b.nextID++
 	m.id = b.nextID
@@ -92,7 +103,6 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
 	}
 	b.last = m
 	b.count(m, 1)
-	asked, beyond := false, false
 	if cost > 0 && b.bytes >= b.limit/2 && !b.drop {
 		asked, beyond = b.press(cost, sig, p)
 	}
@@ -104,12 +114,7 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) {
 		b.arrived = nil
 	}
 	b.rouse(p)
-	if asked && !p.bind(sig.session) {
-		b.forget(sig.session)
-	}
-	if beyond {
-		sig.session.Close(Reasonf(MailboxOverflow, "more than %d MiB to one process after it was asked to wait", maxBeyond>>20))
-	}
+	return asked, beyond
 }
 
 // press is called when a message leaves the mailbox at least half full: its node

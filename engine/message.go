@@ -9,7 +9,7 @@ type MessageKind uint8
 const (
 	MessageData     MessageKind = 1  // from another process, with its tag
 	MessageCall     MessageKind = 2  // a call; the answer is a MessageReply with the same Ref to From
-	MessageReply    MessageKind = 3  // an answer, by Ref
+	MessageReply    MessageKind = 3  // the answer to the call Ref: see Process.Call
 	MessageExit     MessageKind = 4  // From, linked or not, sent an exit signal with Reason, and exits are trapped
 	MessageDown     MessageKind = 5  // From ended with Reason; Ref is the monitor
 	MessageNodeUp   MessageKind = 6  // the node of From is connected; Data is its name
@@ -25,6 +25,7 @@ const MaxMessage = 16 << 20
 // Message is one message in a mailbox. The receiver owns it and its Data.
 type Message struct {
 	Kind   MessageKind
+	End    End    // of MessageDown
 	Tag    uint64 // the sender's
 	Ref    Ref
 	From   PID

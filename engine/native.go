@@ -11,7 +11,8 @@ type Native struct {
 // Native starts a native process. handle is called for each signal on the
 // goroutine of its sender or of the session it came over, possibly several at once
 // for different senders; it must not block. It owns the signal. A Down or Exit that
-// no monitor or link asked for never gets there.
+// no monitor or link asked for never gets there, nor does the Down of a call that was
+// answered with a MessageReply.
 func (e *Engine) Native(handle func(*Signal)) *Native {
 	n := &Native{
 		actor:  actor{eng: e, pid: PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}},
@@ -82,10 +83,25 @@ func (n *Native) signal(sig *Signal) {
 			return
 		}
 	case KindMessage:
+		if sig.Message.Kind == MessageReply {
+			n.replied(sig.Message.Ref)
+		}
 		copied := *sig // its sender does not let go of it
 		sig = &copied
 	}
 	n.handle(sig)
+}
+
+// replied takes the monitor back that the reference of a reply is, as
+// [Process.answer] does. Those of other calls are for handle to know.
+func (n *Native) replied(ref Ref) {
+	n.mu.Lock()
+	w, ok := n.watching.get(ref)
+	n.watching.delete(ref)
+	n.mu.Unlock()
+	if ok && !w.call {
+		n.eng.send(&Signal{Kind: KindDemonitor, From: n.pid, To: w.pid, Name: w.name, Ref: ref})
+	}
 }
 
 // told implements endpoint: signal has it handled without the lock.

@@ -37,10 +37,12 @@ type Process struct {
 	wall       *time.Timer // of its time limit
 	server     Server      // nil: it has a goroutine as long as it lives
 	report     Report
+	result     *Message // of a call; nil: none yet
 
 	state        State // under actor.mu, as what follows
 	module       Module
 	why          Reason // of the first kill; zero while none
+	how          End    // of it
 	trapsExit    bool
 	timers       map[Ref]timer
 	timerBytes   int           // of what they will send
@@ -143,11 +145,18 @@ func (p *Process) SetReductions(n uint64) { p.reductions.Store(n) }
 func (p *Process) Kill(r Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.kill(r)
+	p.kill(r, EndKilled)
+}
+
+// Leave is as Kill, for a process that ends itself: how is EndExited or EndThrown.
+func (p *Process) Leave(r Reason, how End) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kill(r, how)
 }
 
 // kill is Kill with p.mu held.
-func (p *Process) kill(r Reason) {
+func (p *Process) kill(r Reason, how End) {
 	if p.gone {
 		return
 	}
@@ -155,7 +164,7 @@ func (p *Process) kill(r Reason) {
 		r.Word = Killed // by who gave no reason
 	}
 	if p.why.Word == "" {
-		p.why = r
+		p.why, p.how = r, how
 		p.setState(Exiting)
 	}
 	p.cancel(p.why)
@@ -193,6 +202,9 @@ func (p *Process) run() {
 			p.wall = time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		}
 		reason, ok := p.guarded(p.main)
+		if p.spec.Call && ok && reason.Word == Normal && p.ctx.Err() == nil {
+			p.reply()
+		}
 		if p.server == nil || !ok {
 			p.exit(reason)
 			return
@@ -219,7 +231,11 @@ func (p *Process) guarded(f func() Reason) (r Reason, ok bool) {
 func (p *Process) main() Reason {
 	if f := p.spec.run; f != nil {
 		p.Running()
-		return f(p)
+		r := f(p)
+		if p.report.End = EndExited; r.Word == Normal {
+			p.report.End = EndReturned
+		}
+		return r
 	}
 	report := &p.report
 	m := p.spec.Module
@@ -262,6 +278,7 @@ func (p *Process) exit(r Reason) {
 	p.mu.Lock()
 	if p.why.Word != "" {
 		r = p.why
+		p.report.End = p.how
 	}
 	timers := p.timers
 	p.timers = nil
@@ -307,7 +324,11 @@ func (e *Engine) alias() string {
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindMessage:
-		if m := sig.Message; m.Kind == MessageCall && sig.session != nil {
+		switch m := sig.Message; {
+		case m.Kind == MessageReply:
+			p.answer(m, sig)
+			return
+		case m.Kind == MessageCall && sig.session != nil:
 			m.foreign = sig.N != 0 || !sig.session.controls(p)
 		}
 		p.mailbox.add(sig.Message, sig, p)
@@ -364,19 +385,23 @@ func (p *Process) told(sig *Signal) {
 		p.exitSignal(sig.From, sig.Reason, true)
 		return
 	}
-	p.mailbox.add(&Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}, nil, p)
+	m := &Message{Kind: MessageDown, From: sig.From, Ref: sig.Ref, Reason: sig.Reason, prepaid: true}
+	if sig.Report != nil {
+		m.End = sig.Report.End
+	}
+	p.mailbox.add(m, nil, p)
 }
 
 // exitSignal handles an exit signal as OTP does. p.mu is held.
 func (p *Process) exitSignal(from PID, r Reason, link bool) {
 	switch {
 	case !link && r.Word == Kill:
-		p.kill(Reason{Word: Killed, Detail: r.Detail})
+		p.kill(Reason{Word: Killed, Detail: r.Detail}, EndKilled)
 	case p.trapsExit:
 		p.mailbox.add(&Message{Kind: MessageExit, From: from, Reason: r, prepaid: link}, nil, p)
 	case r.Word == Normal && from != p.pid:
 	default:
-		p.kill(r)
+		p.kill(r, EndKilled)
 	}
 }
 

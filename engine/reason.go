@@ -20,6 +20,7 @@ const (
 	NoConnection Word = "noconnection" // its node is down, or no connection could be made; it may still live
 
 	Exited  Word = "exited"  // ended itself with Code, never 0
+	Thrown  Word = "thrown"  // ended itself with an error for who called it: Detail
 	Trap    Word = "trap"    // Wasm trap; Detail has the trap and the stack
 	Timeout Word = "timeout" // its wall time limit
 	Memory  Word = "memory"  // its memory limit

@@ -62,7 +62,12 @@ func (p *Process) prepare(m *Message) error {
 // goroutine that runs the process, which has a turn to give up.
 func (p *Process) sendLocal(t *Process, m *Message, own bool) error {
 	for {
-		room := t.mailbox.offer(m, t)
+		var room <-chan struct{}
+		if m.Kind == MessageReply {
+			room = t.answer(m, nil)
+		} else {
+			room = t.mailbox.offer(m, t)
+		}
 		if room == nil {
 			return p.check()
 		}

@@ -37,6 +37,7 @@ var needs = map[string]Role{
 	"call:status":         RolePeer,
 	"call:ps":             RolePeer,
 	"call:peers":          RolePeer,
+	"call:load":           RolePeer,
 	"call:connect":        RolePeer,
 	"call:describe":       RolePeer,
 	"call:started":        RolePeer,

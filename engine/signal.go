@@ -81,4 +81,19 @@ type Report struct {
 	Fetch, Compile, Start, Run time.Duration
 	MaxMemory                  uint64 // bytes of linear memory
 	Fuel                       uint64 // 0: not counted
+	End                        End
 }
+
+// End is in which way a process came to its end: its reason alone does not tell, as a
+// guest may give any. The numbers are those of the wire and of the guest ABI, and
+// append-only.
+type End uint8
+
+const (
+	EndRuntime  End = 0 // it did not run, or what became of it is not known: the reason is a node's
+	EndReturned End = 1 // its function returned
+	EndExited   End = 2 // it ended itself with the reason
+	EndThrown   End = 3 // it ended itself with an error for who called it, the reason's detail
+	EndTrapped  End = 4 // its code failed
+	EndKilled   End = 5 // it was ended from outside, or for a limit of its own
+)

@@ -90,6 +90,6 @@ func (a *actor) watch(sig *Signal) {
 		a.links.set(sig.To, 0)
 	}
 	if !sig.Spec.Monitor.IsZero() {
-		a.watching.set(sig.Spec.Monitor, watched{pid: sig.To})
+		a.watching.set(sig.Spec.Monitor, watched{pid: sig.To, call: sig.Spec.Call})
 	}
 }

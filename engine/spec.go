@@ -14,6 +14,8 @@ type Spec struct {
 	Entry  string   // export to call; "" is _start
 	Args   []string // argv[1:] of a command, or the arguments of Entry in text form
 	Env    []string // K=V; a guest gets no other environment
+	Input  []byte   // of a call: what its code can ask for
+	Call   bool     // what Entry returns is sent to Parent: see Process.Return
 	Mounts []Mount  // directories of the group leader
 
 	Terminal Terminal // what the leader's streams are
@@ -41,13 +43,13 @@ type Spec struct {
 	account Origin                // whose quota it counts towards; zero: Origin's
 }
 
-// MaxSpec bounds the arguments, environment and other texts of a spec, in bytes
+// MaxSpec bounds the arguments, environment, input and other texts of a spec, in bytes
 // with 16 for each: a spec travels in one frame.
 const MaxSpec = 1<<20 - 4<<10
 
 // size is what MaxSpec bounds.
 func (s *Spec) size() int {
-	n := len(s.Module.Name) + len(s.Entry) + len(s.Name) + len(s.GlobalName)
+	n := len(s.Module.Name) + len(s.Entry) + len(s.Name) + len(s.GlobalName) + len(s.Input)
 	for _, list := range [][]string{s.Args, s.Env, s.Grants} {
 		for _, v := range list {
 			n += len(v) + 16

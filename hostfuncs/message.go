@@ -13,7 +13,9 @@ import (
 // reference (null: none) and n bytes of payload to the process at the first
 // pointer. It is never an error that there is none. It waits while the receiver's
 // mailbox is full or the connection busy, and while a node that is not connected is
-// dialled. E2BIG for a payload above abi.MaxMessage, EINVAL for another kind.
+// dialled. A reply whose reference is of no monitor that the receiver has is dropped
+// there; else it takes the monitor back, and no down follows. E2BIG for a payload above
+// abi.MaxMessage, EINVAL for another kind.
 //
 //	send(pid, kind, tag i64, ref, ptr, n)
 func send(c *call, p *engine.Process, a []uint64) abi.Errno {
@@ -96,7 +98,7 @@ func payload(m *engine.Message) []byte {
 func (c *call) record(m *engine.Message, ptr, capacity, length uint64) abi.Errno {
 	payload := payload(m)
 	var head [abi.SizeMessage]byte
-	head[0] = byte(m.Kind)
+	head[0], head[1] = byte(m.Kind), byte(m.End)
 	le.PutUint32(head[4:], uint32(len(payload)))
 	le.PutUint64(head[8:], m.Tag)
 	putPID(head[16:], engine.PID(m.Ref))

@@ -35,6 +35,7 @@ var writes = map[string][]region{
 	"node": {{0, 16}}, "nodes": {{0, 0}, {2, 4}}, "node_find": {{2, 16}}, "node_name": {{1, 0}, {3, 4}},
 	"monitor_node": nil, "monitor_nodes": nil,
 
+	"input": {{0, 0}, {2, 4}}, "output": nil, "error": nil,
 	"leader": {{0, 32}}, "window": {{0, 4}, {1, 4}},
 }
 

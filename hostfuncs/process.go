@@ -114,6 +114,8 @@ func parseSpec(p *engine.Process, b []byte) (node engine.NodeID, s *engine.Spec,
 			s.Grants = append(s.Grants, string(v))
 		case abi.SpecSeed:
 			s.Seed = number
+		case abi.SpecInput:
+			s.Input = slices.Clone(v)
 		default:
 			return node, nil, abi.EINVAL
 		}
@@ -128,7 +130,8 @@ func parseSpec(p *engine.Process, b []byte) (node engine.NodeID, s *engine.Spec,
 	s.NoInput = flags&abi.SpecNoInput != 0
 	s.DropWhenFull = flags&abi.SpecDrop != 0
 	s.Link = flags&abi.SpecLink != 0
-	if flags&abi.SpecMonitor != 0 {
+	s.Call = flags&abi.SpecCall != 0
+	if flags&(abi.SpecMonitor|abi.SpecCall) != 0 {
 		s.Monitor = p.Engine().MakeRef()
 	}
 	s.Terminal = p.Spec().Terminal
@@ -161,7 +164,7 @@ func exit(c *call, p *engine.Process, a []uint64) abi.Errno {
 	case r.Word == engine.Exited && r.Code != 0:
 		panic(sys.NewExitError(r.Code))
 	}
-	p.Kill(r)
+	p.Leave(r, engine.EndExited)
 	panic(sys.NewExitError(exitKilled))
 }
 

@@ -217,9 +217,9 @@ func (s *Session) call(b *starlark.Builtin, args starlark.Tuple, kwargs []starla
 	if err != nil {
 		return nil, err
 	}
-	r := s.proc.Monitor(p)
+	r, err := s.proc.Call(p, 0, request)
 	defer s.proc.Demonitor(r, true)
-	if err := s.proc.Send(p, &engine.Message{Kind: engine.MessageCall, Ref: r, Data: request}); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	m, err := s.wait(engine.Match{Ref: r, Kinds: 1<<engine.MessageReply | 1<<engine.MessageDown}, time.Duration(timeout))

@@ -59,6 +59,7 @@ var forbidden = []struct {
 	{"p2p/...", module + "/hostfuncs/...", "the network does not run modules"},
 	{"p2p/wire", "github.com/libp2p/go-libp2p/...", "the wire is bytes, whatever carries them"},
 	{"control", module + "/p2p/...", "control describes the network it is handed"},
+	{"placement", module + "/p2p/...", "nodes are found through the engine, whatever connects them"},
 	{"...", module + "/cmd/...", "nothing builds on the command"},
 }
 

@@ -128,6 +128,9 @@ func (a *app) each(ctx context.Context, sel string, f func(ctx context.Context, 
 	var names []string
 	if sel != "" {
 		names = strings.Split(sel, ",")
+		if _, err := parseOn(sel); err != nil {
+			return err
+		}
 	} else {
 		var err error
 		if names, err = a.running(); err != nil {
@@ -139,6 +142,9 @@ func (a *app) each(ctx context.Context, sel string, f func(ctx context.Context, 
 		return err
 	}
 	defer n.Close()
+	if names, err = a.named(ctx, n, names); err != nil {
+		return err
+	}
 	var failed error
 	good := 0
 	for _, name := range names {

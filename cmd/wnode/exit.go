@@ -11,6 +11,7 @@ import (
 	"github.com/wnode-project/wnode/home"
 	"github.com/wnode-project/wnode/internal/near"
 	"github.com/wnode-project/wnode/p2p"
+	"github.com/wnode-project/wnode/placement"
 )
 
 // Exit codes of run; a guest's own code otherwise.
@@ -73,6 +74,7 @@ func classify(err error) *failure {
 		{p2p.ErrBadAddress, "bad_address", exitOwn, exitUsage},
 		{p2p.ErrUnknownPeer, "unknown_peer", exitNotFound, exitNoObject},
 		{p2p.ErrPeerDown, "peer_down", exitOwn, exitUnreachable},
+		{placement.ErrNoNode, "no_node", exitNotFound, exitNoObject},
 		{home.ErrRuns, "runs_already", exitOwn, exitFailed},
 	} {
 		if errors.Is(err, c.is) {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,7 @@ import (
 
 // onFlag adds --on with the meaning it has for commands that look.
 func onFlag(c *cobra.Command, on *string) {
-	c.Flags().StringVar(on, "on", "", "the `NODE`s to ask, separated by commas (default: all of yours that run here)")
+	c.Flags().StringVar(on, "on", "", "the nodes to ask, `SEL`: all, any:N, label:K=V, names, separated by commas (default: all of yours that run here)")
 }
 
 func (a *app) psCmd() *cobra.Command {
@@ -131,6 +133,7 @@ func (a *app) statusCmd() *cobra.Command {
 					{"processes", strconv.Itoa(s.Processes)},
 					{"peers", strconv.Itoa(s.Peers)},
 					{"store", size(s.StoreBytes)},
+					{"labels", labels(s.Labels)},
 					{"memory", size(s.MemoryBytes)},
 				})
 				if err != nil {
@@ -241,3 +244,12 @@ func (a *app) versionCmd() *cobra.Command {
 
 // seconds rounds a duration for printing.
 func seconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e6 }
+
+// labels writes labels as up takes them, in the order of their keys.
+func labels(of map[string]string) string {
+	var all []string
+	for _, k := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, k+"="+of[k])
+	}
+	return strings.Join(all, " ")
+}

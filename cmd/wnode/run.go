@@ -58,7 +58,7 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	}
 	f.add(c)
 	fl := c.Flags()
-	fl.StringVar(&f.on, "on", "local", "run it on `NODE`")
+	fl.StringVar(&f.on, "on", "local", "run it on `SEL`: a node, local, any (the least loaded one), label:K=V, or several separated by commas, of which the least loaded one is taken")
 	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
 	fl.BoolVarP(&f.terminal, "tty", "t", false, "tell the guest it has a terminal (automatic on one)")
@@ -305,6 +305,9 @@ func (a *app) runAttached(ctx context.Context, cancel context.CancelCauseFunc, s
 
 // spawn brings up what the run needs and starts it.
 func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []origin.Dir, module string) (_ *wnode.Node, _ *origin.Leader, pid engine.PID, err error) {
+	if err := oneNode(on); err != nil {
+		return nil, nil, pid, err
+	}
 	files, err := origin.OpenDirs(dirs)
 	if err != nil {
 		return nil, nil, pid, &failure{"no_such_dir", exitOwn, exitFailed, fmt.Errorf("--dir: %w", err)}
@@ -324,11 +327,9 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, on != "local"); err != nil {
 		return nil, nil, pid, err
 	}
-	target := n.Self
-	if on != "local" {
-		if target, err = a.reach(ctx, n, on); err != nil {
-			return nil, nil, pid, err
-		}
+	target, err := a.place(ctx, n, on, spec.Module.CID)
+	if err != nil {
+		return nil, nil, pid, err
 	}
 	l := origin.New(n.Engine, origin.Config{Stdin: a.in, Stdout: a.out, Stderr: a.err, Files: files})
 	return n, l, l.Spawn(target.Node, spec), nil

@@ -34,7 +34,7 @@ kept there: see logs and attach. It ends by itself, by kill, or with its node.`,
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.on, "on", "", "start it on `NODE` (default: the only one of yours that runs here)")
+	c.Flags().StringVar(&f.on, "on", "", "start it on `SEL`, as of run (default: the only one of yours that runs here)")
 	c.Flags().StringVar(&name, "register", "", "give it a `NAME` on its node")
 	c.Flags().StringVar(&link, "link", "", "link it to the process `PID` on the same node: when one ends, so does the other")
 	return c
@@ -70,12 +70,19 @@ func (a *app) spawnDetached(ctx context.Context, f *runFlags, name, link, module
 		return usagef("--register %q: want 1 to 63 of a-z 0-9 _ -, the first a letter or digit", clean(name))
 	}
 	spec.Name, spec.NoInput, spec.Terminal = name, true, engine.Terminal{}
-	n, cl, err := a.connect(ctx, f.on)
+	if err := oneNode(f.on); err != nil {
+		return err
+	}
+	n, err := a.start(ctx, wnode.Config{})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, true); err != nil {
+		return err
+	}
+	cl, err := a.place(ctx, n, f.on, spec.Module.CID)
+	if err != nil {
 		return err
 	}
 	if link != "" {

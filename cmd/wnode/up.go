@@ -19,10 +19,11 @@ import (
 
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/home"
+	"github.com/wnode-project/wnode/placement"
 )
 
 func (a *app) upCmd() *cobra.Command {
-	var listen []string
+	var listen, labels []string
 	var background bool
 	c := &cobra.Command{
 		Use:   "up NAME",
@@ -31,30 +32,39 @@ func (a *app) upCmd() *cobra.Command {
 NAME PEERID ADDRESS... on stdout once the node can be reached, and what happens
 on stderr. Without --listen only this machine can reach it.`,
 		Example: `  wnode up kate
-  wnode up kate --listen /ip4/10.0.0.1/tcp/4141
+  wnode up kate --listen /ip4/10.0.0.1/tcp/4141 --label gpu=yes
   wnode up -d alex --join /ip4/10.0.0.1/tcp/4141/p2p/12D3...`,
 		Args: exactArgs(1, "up NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := home.CheckName(args[0]); err != nil {
 				return usagef("%v", err)
 			}
-			if background {
-				return a.upBackground(args[0], listen)
+			of := map[string]string{}
+			for _, l := range labels {
+				k, v, err := placement.ParseLabel(l)
+				if err != nil {
+					return usagef("--label: %v", err)
+				}
+				of[k] = v
 			}
-			return a.up(c.Context(), args[0], listen)
+			if background {
+				return a.upBackground(args[0], listen, labels)
+			}
+			return a.up(c.Context(), args[0], listen, of)
 		},
 	}
 	c.Flags().StringArrayVar(&listen, "listen", nil, "listen on the multiaddr `ADDR`, as /ip4/10.0.0.1/tcp/4141 or /ip4/0.0.0.0/udp/4141/quic-v1 (repeatable)")
+	c.Flags().StringArrayVar(&labels, "label", nil, "say what the node is like, as `K=V`: --on label:K=V finds it (repeatable)")
 	c.Flags().BoolVarP(&background, "detach", "d", false, "start it in the background and return when it is ready")
 	return c
 }
 
-func (a *app) up(ctx context.Context, name string, listen []string) error {
+func (a *app) up(ctx context.Context, name string, listen []string, labels map[string]string) error {
 	stop, end := interrupts()
 	defer end()
 	log := slog.New(slog.NewTextHandler(a.err, nil))
 	slots, procs := cores()
-	c := wnode.Config{Name: name, Listen: listen, Log: log, Slots: slots}
+	c := wnode.Config{Name: name, Listen: listen, Labels: labels, Log: log, Slots: slots}
 	if procs != nil {
 		c.Heavy = procs.Heavy
 	}
@@ -111,7 +121,7 @@ func (a *app) sayHow(name string, listen []string, n *wnode.Node) {
 }
 
 // upBackground starts this program again, detached, and waits for its line.
-func (a *app) upBackground(name string, listen []string) error {
+func (a *app) upBackground(name string, listen, labels []string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -131,6 +141,9 @@ func (a *app) upBackground(name string, listen []string) error {
 		return err
 	}
 	args := []string{"up", name}
+	for _, l := range labels {
+		args = append(args, "--label", l)
+	}
 	for _, l := range listen {
 		args = append(args, "--listen", l)
 	}

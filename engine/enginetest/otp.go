@@ -26,6 +26,7 @@ var otp = []struct {
 }{
 	{"signals", signals}, {"links", links}, {"monitors", monitors}, {"spawn", spawns},
 	{"group leader", leaders}, {"nodes", nodes}, {"names", names}, {"mailboxes", mailboxes},
+	{"calls", calls},
 }
 
 // processModel runs the suite of OTP's process model.

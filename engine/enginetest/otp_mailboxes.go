@@ -15,7 +15,8 @@ var mailboxes = []sentence{
 
 func testSelective(e *env) {
 	a, b := e.puppet(e.alex, "a"), e.puppet(e.there, "b")
-	ref := e.alex.MakeRef()
+	var ref engine.Ref
+	b.do(func(p *engine.Process) { ref = p.Monitor(a.PID()) })
 	a.do(func(p *engine.Process) {
 		for _, m := range []*engine.Message{
 			{Kind: engine.MessageData, Tag: 0x10, Data: []byte("data 10")},

@@ -89,8 +89,17 @@ func (s *Programs) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeI
 }
 
 // Run implements engine.Runner.
-func (s *Programs) Run(p *engine.Process, m engine.ModuleData, _ *engine.Report) engine.Reason {
+func (s *Programs) Run(p *engine.Process, m engine.ModuleData, report *engine.Report) engine.Reason {
 	_, f := s.find(func(n string) bool { return n == string(m.Bytes) })
 	p.Running()
-	return f(p)
+	r := f(p)
+	switch r.Word {
+	case engine.Normal:
+		report.End = engine.EndReturned
+	case engine.Trap:
+		report.End = engine.EndTrapped
+	default:
+		report.End = engine.EndExited
+	}
+	return r
 }

@@ -84,7 +84,7 @@ func (r *Runner) runFirst(t *runtime, x *interpreted, p *engine.Process, m engin
 	if ended.final {
 		out, reports[first] = ended, reports[second]
 	}
-	report.Run, report.Fuel, report.MaxMemory = total, reports[first].Fuel, reports[first].MaxMemory
+	report.Run, report.Fuel, report.MaxMemory, report.End = total, reports[first].Fuel, reports[first].MaxMemory, reports[first].End
 	return out.reason, true
 }
 

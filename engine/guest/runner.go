@@ -188,6 +188,10 @@ func (r *Runner) Close(ctx context.Context) error {
 	return r.running.close(ctx)
 }
 
+// Load returns how many guests compute or wait for a core, and how many cores they
+// have.
+func (r *Runner) Load() (guests, cores int) { return r.slots.Load() }
+
 // Prepare compiles a module, so that the first process that runs it starts
 // sooner. It returns at once; a module that does not compile says so there.
 func (r *Runner) Prepare(m engine.ModuleData) {
@@ -317,12 +321,28 @@ func (r *Runner) execute(ctx context.Context, run *run, inst *instance, begin ti
 	run.p.Running()
 	text, err := call(ctx)
 	report.Run = time.Since(begin) - report.Start
-	return text, reasonOf(err)
+	why = reasonOf(err)
+	report.End = endOf(why)
+	return text, why
 }
 
-// write writes the results of an export that ended as why says.
+// endOf says how code ended that was begun.
+func endOf(why engine.Reason) engine.End {
+	switch why.Word {
+	case engine.Normal:
+		return engine.EndReturned
+	case engine.Exited:
+		return engine.EndExited
+	}
+	return engine.EndTrapped
+}
+
+// write writes the results of an export that ended as why says, or has them returned
+// if the process is a call.
 func write(p *engine.Process, text []byte, why engine.Reason) engine.Reason {
-	if len(text) > 0 {
+	if p.Spec().Call {
+		p.ReturnText(text)
+	} else if len(text) > 0 {
 		if _, err := p.Write(engine.Stdout, text); err != nil {
 			return reasonOf(err)
 		}

@@ -93,14 +93,18 @@ func (s *server) call(name string, args ...uint64) engine.Reason {
 		return engine.Reasonf(engine.ModuleInvalid, "%s has the type %s", name, signature(d))
 	}
 	out, err := f.Call(s.ctx, args...)
+	s.report.End = engine.EndReturned
 	switch {
 	case err != nil:
-		return reasonOf(err)
+		why := reasonOf(err)
+		s.report.End = endOf(why)
+		return why
 	case len(out) == 0 || api.DecodeU32(out[0]) == 0:
 		return engine.Reason{}
 	case api.DecodeU32(out[0]) == abi.StopNormal:
 		return engine.Reason{Word: engine.Normal}
 	}
+	s.report.End = engine.EndTrapped
 	return engine.Reasonf(engine.Trap, "%s returned %d", name, api.DecodeU32(out[0]))
 }
 

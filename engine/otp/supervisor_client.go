@@ -101,21 +101,20 @@ func (s Sup) ask(ctx context.Context, r request) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	ref := s.Engine.MakeRef()
 	replies, downs := make(chan []byte, 1), make(chan engine.Reason, 1)
 	from := s.Engine.Native(func(sig *engine.Signal) {
 		switch {
 		case sig.Kind == engine.KindDown:
 			downs <- sig.Reason
-		case sig.Kind == engine.KindMessage && sig.Message.Kind == engine.MessageReply && sig.Message.Ref == ref:
+		case sig.Kind == engine.KindMessage && sig.Message.Kind == engine.MessageReply:
 			select {
 			case replies <- sig.Message.Data:
-			default: // a second one
+			default: // of none, or a second one
 			}
 		}
 	})
 	defer from.Close(engine.Reason{Word: engine.Normal})
-	from.Monitor(s.PID)
+	ref := from.Monitor(s.PID)
 	from.Send(s.PID, &engine.Signal{Kind: engine.KindMessage, Message: &engine.Message{Kind: engine.MessageCall, Ref: ref, Data: data}})
 	select {
 	case data = <-replies:

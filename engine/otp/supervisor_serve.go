@@ -226,7 +226,7 @@ func (s *supervisor) reply(m *engine.Message, a answer, err error) {
 		a = answer{Error: &engine.Reason{Word: engine.SystemLimit, Detail: "the answer is too large"}}
 		data, _ = json.Marshal(a) // of strings: cannot fail
 	}
-	go s.p.Send(m.From, &engine.Message{Kind: engine.MessageReply, Ref: m.Ref, Data: data})
+	go s.p.Reply(m, data)
 }
 
 func (s *supervisor) state(c *child) string {

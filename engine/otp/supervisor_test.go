@@ -390,8 +390,11 @@ func TestForeignRequests(t *testing.T) {
 		for _, on := range w.nodes {
 			got := make(chan string, 1)
 			foreign := engine.Func("foreign", func(p *engine.Process) engine.Reason {
-				p.Send(s.PID, &engine.Message{Kind: engine.MessageCall, Ref: p.Engine().MakeRef(), Data: []byte(`{"op":"stop"}`)})
-				m, err := p.Receive(engine.Match{Kinds: 1 << engine.MessageReply}, time.Minute)
+				ref, err := p.Call(s.PID, 0, []byte(`{"op":"stop"}`))
+				if err != nil {
+					t.Error(err)
+				}
+				m, err := p.AwaitReply(ref, time.Minute)
 				if m == nil {
 					t.Errorf("no answer: %v", err)
 					m = &engine.Message{}

@@ -81,6 +81,8 @@ func own() []Func {
 		f("node", "p"), f("nodes", "pnp"), f("node_find", "pnp"), f("node_name", "ppnp"),
 		f("monitor_node", "pn"), f("monitor_nodes", "n"),
 
+		f("input", "pnp"), f("output", "pn"), f("error", "pn"),
+
 		f("leader", "p"), f("window", "pp"),
 	}
 }

@@ -2,7 +2,7 @@ package abi
 
 // A message in guest memory, little endian:
 //
-//	kind u8, flags u8 (0), pad u16 (0), length u32 (of the payload), tag u64,
+//	kind u8, end u8 (of a down: engine.End), pad u16 (0), length u32 (of the payload), tag u64,
 //	ref 32, from 32, payload
 //
 // The kinds are those of engine.MessageKind. The payload of an exit and of a down
@@ -54,6 +54,7 @@ const (
 	SpecName    = 12 // text: a name on its node
 	SpecGrant   = 13 // text, repeated: of those that the caller has
 	SpecSeed    = 14 // u64
+	SpecInput   = 15 // bytes, which the new process reads with input
 )
 
 // Flags of a spec.
@@ -64,6 +65,13 @@ const (
 	SpecSameDirs = 1 << 3 // it sees the directories that the caller sees
 	SpecNoInput  = 1 << 4 // its stdin is at its end
 	SpecDrop     = 1 << 5 // messages that find its mailbox full are dropped
+	SpecCall     = 1 << 6 // as SpecMonitor; what the entry returns comes as the reply to the monitor, in place of the down
+)
+
+// Tags of the reply to a spec with SpecCall.
+const (
+	ResultBytes = 0 // what the process gave to output
+	ResultText  = 1 // the results of the entry in text form, one to a line
 )
 
 // Scopes of names.

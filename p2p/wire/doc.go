@@ -96,7 +96,8 @@
 // reason, report, file request and file reply are bytes that hold
 //
 //	reason       code u32, word string, detail string; empty bytes are no reason
-//	report       fetch, compile, start, run (u64, nanoseconds), memory u64, fuel u64
+//	report       fetch, compile, start, run (u64, nanoseconds), memory u64, fuel u64,
+//	             end u8
 //	file request id u64, op u8, flags u32, handle u32, handle2 u32, offset u64,
 //	             size u64, atime i64, mtime i64, path string, path2 string, data bytes
 //	file reply   id u64, errno u16, handle u32, size u64, dev u64, ino u64, type u8,

@@ -285,7 +285,8 @@ func appendReport(b []byte, r *engine.Report) []byte {
 			b = le.AppendUint64(b, uint64(v))
 		}
 		b = le.AppendUint64(b, r.MaxMemory)
-		return le.AppendUint64(b, r.Fuel)
+		b = le.AppendUint64(b, r.Fuel)
+		return append(b, byte(r.End))
 	})
 }
 
@@ -297,6 +298,9 @@ func (d *decoder) report() *engine.Report {
 	}
 	r.MaxMemory = n.u64()
 	r.Fuel = n.u64()
+	if len(n.b) > 0 { // not there in the first version
+		r.End = engine.End(n.u8())
+	}
 	d.join(n)
 	return r
 }

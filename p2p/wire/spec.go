@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -39,7 +40,9 @@ const (
 	specLinkTo    = 28 // pid 32
 	specOutput    = 24 // uvarint, bytes
 	specFiles     = 25 // uvarint
-	specGlobal    = 29 // string: the cluster-wide name
+	specInput     = 29 // bytes
+	specCall      = 30 // empty: what the entry returns is sent to the parent
+	specGlobal    = 31 // string: the cluster-wide name
 	mountReadOnly = 1
 )
 
@@ -57,6 +60,10 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	for _, v := range s.Env {
 		b = appendField(b, specEnv, v)
 	}
+	if len(s.Input) > 0 {
+		b = appendField(b, specInput, s.Input)
+	}
+	b = appendMark(b, specCall, s.Call)
 	for _, m := range s.Mounts {
 		b = appendField(b, specMount, append(appendBool(nil, m.ReadOnly), m.Guest...))
 	}
@@ -168,6 +175,10 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Args = append(s.Args, string(d.b))
 	case specEnv:
 		s.Env = append(s.Env, string(d.b))
+	case specInput:
+		s.Input = slices.Clone(d.b)
+	case specCall:
+		s.Call = true
 	case specMount:
 		ro := d.u8()&mountReadOnly != 0
 		s.Mounts = append(s.Mounts, engine.Mount{Guest: string(d.b), ReadOnly: ro})

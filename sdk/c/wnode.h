@@ -63,13 +63,24 @@ enum wnode_kind {
 
 /* A message: this, and behind it length bytes of payload. */
 typedef struct {
-    uint8_t kind, flags;
+    uint8_t kind, end; /* end: of a WNODE_DOWN, enum wnode_end */
     uint16_t pad;
     uint32_t length;
     uint64_t tag;
     wnode_ref ref;
     wnode_pid from;
 } wnode_message;
+
+/* In which way a process came to its end: its reason alone does not tell, as a program
+ * may give any. */
+enum wnode_end {
+    WNODE_END_RUNTIME = 0,  /* it did not run, or what became of it is not known */
+    WNODE_END_RETURNED = 1, /* its function returned */
+    WNODE_END_EXITED = 2,   /* it ended itself with the reason */
+    WNODE_END_THROWN = 3,   /* it ended itself with an error for who called it */
+    WNODE_END_TRAPPED = 4,  /* its code failed */
+    WNODE_END_KILLED = 5    /* it was ended from outside, or for a limit of its own */
+};
 
 /* Which messages: all fields zero, or a null pointer, are all of them. */
 typedef struct {
@@ -135,6 +146,12 @@ WNODE_IMPORT("node_name") int wnode_node_name(const wnode_node *node, char *name
 WNODE_IMPORT("monitor_node") int wnode_monitor_node(const wnode_node *node, int on);
 WNODE_IMPORT("monitor_nodes") int wnode_monitor_nodes(int on);
 
+/* Calls: what a process that was spawned with WNODE_CALLED was given and returns. output
+ * appends; error does not return, its text is the detail of the reason "thrown". */
+WNODE_IMPORT("input") int wnode_input(void *buf, size_t cap, uint32_t *len);
+WNODE_IMPORT("output") int wnode_output(const void *data, size_t n);
+WNODE_IMPORT("error") int wnode_error_n(const char *text, size_t n);
+
 /* The group leader. */
 WNODE_IMPORT("leader") int wnode_leader(wnode_pid *out);
 WNODE_IMPORT("window") int wnode_window(uint32_t *rows, uint32_t *cols);
@@ -150,6 +167,7 @@ static inline int wnode_whereis(int scope, const char *name, wnode_pid *out) { r
 static inline int wnode_join(const char *group) { return wnode_join_n(group, strlen(group)); }
 static inline int wnode_leave(const char *group) { return wnode_leave_n(group, strlen(group)); }
 static inline int wnode_members(const char *group, wnode_pid *pids, size_t bytes, uint32_t *len) { return wnode_members_n(group, strlen(group), pids, bytes, len); }
+static inline int wnode_error(const char *text) { return wnode_error_n(text, strlen(text)); }
 static inline int wnode_node_find(const char *name, wnode_node *out) { return wnode_node_find_n(name, strlen(name), out); }
 
 static inline int wnode_pid_equal(const wnode_pid *a, const wnode_pid *b) { return memcmp(a, b, sizeof *a) == 0; }
@@ -178,17 +196,27 @@ static inline int wnode_reply(const wnode_message *call, const void *data, size_
 /* wnode_payload is what a message carries: its length bytes, not terminated. */
 static inline void *wnode_payload(void *message) { return (char *)message + sizeof(wnode_message); }
 
-/* wnode_call calls a process and waits for its answer, which buf gets as a message of
- * kind WNODE_REPLY; or one of kind WNODE_DOWN, if it ends first or there is none. A
- * reply that comes after WNODE_ETIMEDOUT stays in the mailbox. */
+/* wnode_await waits for the answer to a call, or to a process that was spawned with
+ * WNODE_CALLED: ref is that of the monitor. buf gets it as a message of kind WNODE_REPLY;
+ * or one of kind WNODE_DOWN, if it ends first or there is none. After WNODE_ETIMEDOUT a
+ * late one is dropped. */
+static inline int wnode_await(const wnode_ref *ref, void *buf, size_t cap, int64_t timeout_ns, uint32_t *len) {
+    wnode_match m = {.kinds = 1 << WNODE_REPLY | 1 << WNODE_DOWN, .ref = *ref};
+    int e = wnode_receive(&m, buf, cap, timeout_ns, len);
+    if (e != 0 && e != WNODE_E2BIG) wnode_demonitor(ref, 1);
+    return e;
+}
+
+/* wnode_abandon gives up an answer: it is never received. */
+static inline int wnode_abandon(const wnode_ref *ref) { return wnode_demonitor(ref, 1); }
+
+/* wnode_call calls a process and waits for its answer, as wnode_await. */
 static inline int wnode_call(const wnode_pid *to, uint64_t tag, const void *data, size_t n,
                              void *buf, size_t cap, int64_t timeout_ns, uint32_t *len) {
-    wnode_match m = {.kinds = 1 << WNODE_REPLY | 1 << WNODE_DOWN};
-    int e = wnode_monitor(to, &m.ref);
-    if (e == 0) e = wnode_send_kind(to, WNODE_CALL, tag, &m.ref, data, n);
-    if (e == 0) e = wnode_receive(&m, buf, cap, timeout_ns, len);
-    if (e != WNODE_E2BIG) wnode_demonitor(&m.ref, 1);
-    return e;
+    wnode_ref ref;
+    int e = wnode_monitor(to, &ref);
+    if (e == 0 && (e = wnode_send_kind(to, WNODE_CALL, tag, &ref, data, n)) != 0) wnode_demonitor(&ref, 1);
+    return e ? e : wnode_await(&ref, buf, cap, timeout_ns, len);
 }
 
 /* wnode_exit ends the process with a reason, a word such as "shutdown". */
@@ -223,6 +251,8 @@ typedef struct {
     const char *const *grants; /* none; ends with NULL */
     uint32_t flags;         /* WNODE_LINK... */
     uint64_t memory, wall_ns, fuel, stack, mailbox, seed; /* the node's default */
+    const void *input;      /* nothing to read with wnode_input; else input_size bytes */
+    size_t input_size;
 } wnode_spec;
 
 #define WNODE_LINK (1 << 0)
@@ -231,6 +261,7 @@ typedef struct {
 #define WNODE_SAME_DIRS (1 << 3)
 #define WNODE_NO_INPUT (1 << 4)
 #define WNODE_DROP (1 << 5)
+#define WNODE_CALLED (1 << 6) /* what it returns comes as the WNODE_REPLY to the monitor: see wnode_await */
 
 static inline size_t wnode_field(char *b, size_t at, size_t cap, int field, const void *v, size_t n) {
     if (at + 8 + n > cap) return cap + 1;
@@ -243,8 +274,8 @@ static inline size_t wnode_field(char *b, size_t at, size_t cap, int field, cons
 }
 
 /* wnode_spawn starts a process and sets its pid, and the reference of the monitor if
- * WNODE_MONITOR is set. It does not wait: failures are told by link and monitor. Text
- * of a spec above 4 kB in all is WNODE_E2BIG. */
+ * WNODE_MONITOR or WNODE_CALLED is set. It does not wait: failures are told by link and
+ * monitor. A spec above 4 kB in all is WNODE_E2BIG: wnode_spawn_spec takes up to 1 MiB. */
 static inline int wnode_spawn(const wnode_spec *s, wnode_pid *pid, wnode_ref *monitor) {
     char b[4096];
     size_t n = 0, cap = sizeof b;
@@ -255,6 +286,7 @@ static inline int wnode_spawn(const wnode_spec *s, wnode_pid *pid, wnode_ref *mo
     for (size_t i = 0; s->env && s->env[i]; i++) n = wnode_field(b, n, cap, 5, s->env[i], strlen(s->env[i]));
     if (s->name) n = wnode_field(b, n, cap, 12, s->name, strlen(s->name));
     for (size_t i = 0; s->grants && s->grants[i]; i++) n = wnode_field(b, n, cap, 13, s->grants[i], strlen(s->grants[i]));
+    if (s->input_size) n = wnode_field(b, n, cap, 15, s->input, s->input_size);
     n = wnode_field(b, n, cap, 6, &s->flags, 4);
     const struct { int field; uint64_t v; } numbers[] = {
         {7, s->memory}, {8, s->wall_ns}, {9, s->fuel}, {10, s->stack}, {11, s->mailbox}, {14, s->seed},

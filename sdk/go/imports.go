@@ -108,6 +108,15 @@ func hostMonitorNode(node unsafe.Pointer, on uint32) uint32
 //go:wasmimport wnode monitor_nodes
 func hostMonitorNodes(on uint32) uint32
 
+//go:wasmimport wnode input
+func hostInput(buf unsafe.Pointer, capacity uint32, n unsafe.Pointer) uint32
+
+//go:wasmimport wnode output
+func hostOutput(data unsafe.Pointer, n uint32) uint32
+
+//go:wasmimport wnode error
+func hostError(text unsafe.Pointer, n uint32) uint32
+
 //go:wasmimport wnode leader
 func hostLeader(pid unsafe.Pointer) uint32
 

@@ -39,21 +39,14 @@ func SendNameKind(node NodeID, name string, kind Kind, tag uint64, ref Ref, data
 	return failed(hostSendName(orNull(&node), who, whoN, uint32(kind), tag, orNull(&ref), p, n))
 }
 
-// Call calls a process and returns its answer. The error is a [Reason] if it ended
-// first or there is none, and ErrTimeout, after which a late answer may still come:
-// a message Replied. A timeout below 0 is none.
+// Call calls a process and returns its answer. The error is a [*Failure] if it ended
+// first or there is none, and ErrTimeout, after which a late answer is dropped. A
+// timeout below 0 is none.
 func Call(to PID, tag uint64, data []byte, timeout time.Duration) ([]byte, error) {
 	ref := Monitor(to)
-	defer Demonitor(ref, true)
 	if err := SendKind(to, Called, tag, ref, data); err != nil {
+		Abandon(ref)
 		return nil, err
 	}
-	m, err := Receive(Match{Kinds: Of(Replied, Down), Ref: ref}, timeout)
-	switch {
-	case err != nil:
-		return nil, err
-	case m.Kind == Down:
-		return nil, m.Reason
-	}
-	return m.Data, nil
+	return Await(ref, timeout)
 }

@@ -41,6 +41,7 @@ type Spec struct {
 	Env    []string // K=V
 	Name   string   // on its node; "" is none
 	Grants []string // of those that the caller has
+	Input  []byte   // what the new process reads with Input
 
 	Link     bool // the caller and the new process are linked
 	Monitor  bool // the caller monitors the new process
@@ -48,6 +49,7 @@ type Spec struct {
 	SameDirs bool // it sees the directories that the caller sees
 	NoInput  bool // its stdin is at its end
 	Drop     bool // messages that find its mailbox full are dropped
+	Call     bool // the caller gets what it returns: see Request
 
 	// Limits; 0 is the node's default.
 	Memory  uint64 // bytes
@@ -89,7 +91,7 @@ func (s *Spec) bytes() (b []byte) {
 	text(4, s.Args...)
 	text(5, s.Env...)
 	var flags uint32
-	for i, on := range []bool{s.Link, s.Monitor, s.SameEnv, s.SameDirs, s.NoInput, s.Drop} {
+	for i, on := range []bool{s.Link, s.Monitor, s.SameEnv, s.SameDirs, s.NoInput, s.Drop, s.Call} {
 		flags |= flag(on) << i
 	}
 	field(6, le.AppendUint32(nil, flags))
@@ -101,6 +103,9 @@ func (s *Spec) bytes() (b []byte) {
 	optional(12, s.Name)
 	text(13, s.Grants...)
 	number(14, s.Seed)
+	if len(s.Input) > 0 {
+		field(15, s.Input)
+	}
 	return b
 }
 

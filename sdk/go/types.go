@@ -94,6 +94,7 @@ type Message struct {
 	From   PID
 	Data   []byte
 	Reason Reason // of an Exited or a Down
+	End    End    // of a Down
 }
 
 // headSize is the size of a message without its data.
@@ -101,7 +102,7 @@ const headSize = 80
 
 // head reads the first 80 bytes of a message, and how much data follows.
 func head(b []byte) (m Message, n int) {
-	m = Message{Kind: Kind(b[0]), Tag: le.Uint64(b[8:]), Ref: Ref(b[16:48]), From: PID(b[48:80])}
+	m = Message{Kind: Kind(b[0]), End: End(b[1]), Tag: le.Uint64(b[8:]), Ref: Ref(b[16:48]), From: PID(b[48:80])}
 	return m, int(le.Uint32(b[4:]))
 }
 

@@ -52,6 +52,9 @@ mod host {
         pub fn node_name(node: *const u8, buf: *mut u8, cap: usize, len: *mut usize) -> u32;
         pub fn monitor_node(node: *const u8, on: u32) -> u32;
         pub fn monitor_nodes(on: u32) -> u32;
+        pub fn input(buf: *mut u8, cap: usize, len: *mut usize) -> u32;
+        pub fn output(data: *const u8, n: usize) -> u32;
+        pub fn error(text: *const u8, n: usize) -> u32;
         pub fn leader(pid: *mut u8) -> u32;
         pub fn window(rows: *mut u32, cols: *mut u32) -> u32;
         pub fn sha256(data: *const u8, n: usize, sum: *mut u8) -> u32;
@@ -228,9 +231,30 @@ fn u16_at(b: &[u8], i: usize) -> u16 { u16::from_le_bytes([b[i], b[i + 1]]) }
 fn u32_at(b: &[u8], i: usize) -> u32 { u16_at(b, i) as u32 | (u16_at(b, i + 2) as u32) << 16 }
 fn u64_at(b: &[u8], i: usize) -> u64 { u32_at(b, i) as u64 | (u32_at(b, i + 4) as u64) << 32 }
 
+/// In which way a process came to its end: its reason alone does not tell, as a program
+/// may give any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum End {
+    Runtime = 0,  // it did not run, or what became of it is not known
+    Returned = 1, // its function returned
+    Exited = 2,   // it ended itself with the reason
+    Thrown = 3,   // it ended itself with an error for who called it: throw
+    Trapped = 4,  // its code failed
+    Killed = 5,   // it was ended from outside, or for a limit of its own
+}
+
+impl End {
+    fn of(n: u8) -> End {
+        use End::*;
+        [Runtime, Returned, Exited, Thrown, Trapped, Killed].get(n as usize).copied().unwrap_or(Runtime)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Message {
     pub kind: Kind,
+    pub end: End, // of a Down
     pub tag: u64,
     pub reference: Ref,
     pub from: Pid,
@@ -244,6 +268,7 @@ impl Message {
         let n = u32_at(b, 4) as usize;
         Message {
             kind: Kind::of(b[0]),
+            end: End::of(b[1]),
             tag: u64_at(b, 8),
             reference: Ref::all(&b[16..48])[0],
             from: Pid::all(&b[48..80])[0],
@@ -302,6 +327,8 @@ pub struct Spec<'a> {
     pub same_dirs: bool, // it sees the directories that the caller sees
     pub no_input: bool,  // its stdin is at its end
     pub drop: bool,      // messages that find its mailbox full are dropped
+    pub call: bool,      // the caller gets what it returns: see request
+    pub input: &'a [u8], // what the new process reads with input
     // Limits; 0 is the node's default.
     pub memory: u64, // bytes
     pub wall: Duration,
@@ -326,12 +353,13 @@ impl Spec<'_> {
         for (id, list) in [(4, self.args), (5, self.env), (13, self.grants)] {
             for v in list { field(id, v.as_bytes()) }
         }
-        let flags = [self.link, self.monitor, self.same_env, self.same_dirs, self.no_input, self.drop];
+        let flags = [self.link, self.monitor, self.same_env, self.same_dirs, self.no_input, self.drop, self.call];
         field(6, &flags.iter().enumerate().map(|(i, &on)| (on as u32) << i).sum::<u32>().to_le_bytes());
         let wall = self.wall.as_nanos() as u64;
         for (id, v) in [(7, self.memory), (8, wall), (9, self.fuel), (10, self.stack), (11, self.mailbox), (14, self.seed)] {
             if v != 0 { field(id, &v.to_le_bytes()) }
         }
+        if !self.input.is_empty() { field(15, self.input) }
         b
     }
 }
@@ -418,13 +446,13 @@ pub fn send_name_kind(node: NodeId, name: &str, kind: Kind, tag: u64, r: Ref, da
 /// Why a call has no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CallError {
-    Down(Reason),   // it ended first, or there is none
-    Status(Status), // TIMEOUT: a late answer may still come, a message Reply
+    Down(End, Reason), // it ended first, or there is none
+    Status(Status),    // TIMEOUT: a late answer is dropped
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self { CallError::Down(r) => r.fmt(f), CallError::Status(s) => s.fmt(f) }
+        match self { CallError::Down(_, r) => r.fmt(f), CallError::Status(s) => s.fmt(f) }
     }
 }
 
@@ -433,12 +461,39 @@ impl std::error::Error for CallError {}
 /// Calls a process and waits for its answer; None is for ever.
 pub fn call(to: Pid, tag: u64, data: &[u8], timeout: Option<Duration>) -> std::result::Result<Vec<u8>, CallError> {
     let r = monitor(to);
-    let got = send_kind(to, Kind::Call, tag, r, data)
-        .and_then(|_| receive(&Match::ANY.kind(Kind::Reply).kind(Kind::Down).reference(r), timeout));
-    demonitor(r, true);
-    let m = got.map_err(CallError::Status)?;
-    match m.reason() { Some(why) => Err(CallError::Down(why)), None => Ok(m.data) }
+    if let Err(s) = send_kind(to, Kind::Call, tag, r, data) {
+        abandon(r);
+        return Err(CallError::Status(s));
+    }
+    await_reply(r, timeout)
 }
+
+/// Starts a process for what it returns, as erpc does, and does not wait: await_reply or
+/// abandon is to be called with the reference, once.
+pub fn request(s: &Spec) -> Result<(Pid, Ref)> { spawn(&Spec { call: true, ..s.clone() }) }
+
+/// Waits for the answer to a request, or to a call whose reference is that of a monitor;
+/// None is for ever.
+pub fn await_reply(r: Ref, timeout: Option<Duration>) -> std::result::Result<Vec<u8>, CallError> {
+    let m = receive(&Match::ANY.kind(Kind::Reply).kind(Kind::Down).reference(r), timeout).map_err(|s| {
+        abandon(r);
+        CallError::Status(s)
+    })?;
+    match m.reason() { Some(why) => Err(CallError::Down(m.end, why)), None => Ok(m.data) }
+}
+
+/// Gives up an answer: it is never received. What was started goes on.
+pub fn abandon(r: Ref) { demonitor(r, true) }
+
+/// What this process was given to work on, if it was started by a request.
+pub fn input() -> Vec<u8> { filled(1024, |b, cap, n| unsafe { host::input(b, cap, n) }).unwrap() }
+
+/// Appends to what this process returns to who requested it. TOO_BIG above 16 MiB in all.
+pub fn output(data: &[u8]) -> Result<()> { check(unsafe { host::output(data.as_ptr(), data.len()) }) }
+
+/// Ends the process with an error for who requested it. It returns only for text above
+/// 4 KiB.
+pub fn throw(text: &str) -> Status { Status(unsafe { host::error(text.as_ptr(), text.len()) } as u16) }
 
 /// Takes the first message that matches, and waits for one; None is for ever. TIMEOUT
 /// when none came.

@@ -65,6 +65,14 @@ func (s *Slots) Heavy(n int) (over func()) {
 	return func() { s.weigh(-n) }
 }
 
+// Load returns how many guests have a slot or wait for one, and how many slots there
+// are.
+func (s *Slots) Load() (guests, slots int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.running) + len(s.queue), cap(s.running) - 1
+}
+
 func (s *Slots) weigh(n int) {
 	if now := s.heavy.Add(int32(n)); s.tend != nil {
 		s.tend(int(now))

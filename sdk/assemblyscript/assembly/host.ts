@@ -34,6 +34,9 @@
 @external("wnode", "node_name") export declare function node_name(node: usize, buf: usize, cap: u32, len: usize): u32;
 @external("wnode", "monitor_node") export declare function monitor_node(node: usize, on: u32): u32;
 @external("wnode", "monitor_nodes") export declare function monitor_nodes(on: u32): u32;
+@external("wnode", "input") export declare function input(buf: usize, cap: u32, len: usize): u32;
+@external("wnode", "output") export declare function output(data: usize, n: u32): u32;
+@external("wnode", "error") export declare function error(text: usize, n: u32): u32;
 @external("wnode", "leader") export declare function leader(pid: usize): u32;
 @external("wnode", "window") export declare function window(rows: usize, cols: usize): u32;
 @external("wnode", "sha256") export declare function sha256(data: usize, n: u32, sum: usize): u32;

@@ -3,9 +3,9 @@
 // monitors tell. A process that is told to end, by a kill or a link, does not return from any.
 
 import * as host from "./host";
-import { Id, Kind, Match, Message, NodeId, Pid, Reason, Ref, Spec, Status } from "./types";
+import { End, Id, Kind, Match, Message, NodeId, Pid, Reason, Ref, Spec, Status } from "./types";
 
-export { Id, Kind, Match, Message, NodeId, Pid, Reason, Ref, Spec, Status };
+export { End, Id, Kind, Match, Message, NodeId, Pid, Reason, Ref, Spec, Status };
 
 /** Waits for ever. */
 export const FOREVER: i64 = -1;
@@ -179,16 +179,54 @@ export function current(): Message | null {
   return message(s);
 }
 
-/** Calls a process and waits for its answer: a message Reply; or Down, if it ends first or there is
- *  none. After TIMEOUT a late Reply may still come. */
+/** Calls a process and waits for its answer, as awaitReply. */
 export function call(to: Pid, tag: u64, data: ArrayBuffer, timeout: i64 = FOREVER): Message | null {
   const r = monitor(to);
-  let got: Message | null = null;
-  if (sendKind(to, Kind.Call, tag, r, data)) got = receive(new Match().kind(Kind.Reply).kind(Kind.Down).about(r), timeout);
+  if (sendKind(to, Kind.Call, tag, r, data)) return awaitReply(r, timeout);
   const s = last;
-  demonitor(r, true);
+  abandon(r);
   last = s;
+  return null;
+}
+
+/** Starts a process for what it returns, as erpc does, and does not wait: awaitReply or abandon is to
+ *  be called with its monitor, once. */
+export function request(s: Spec): Spawned | null {
+  s.call = true;
+  return spawn(s);
+}
+
+/** Waits for the answer to a request, or to a call whose reference is that of a monitor: a message
+ *  Reply; or Down, if it ends first or there is none. After TIMEOUT a late one is dropped. */
+export function awaitReply(r: Ref, timeout: i64 = FOREVER): Message | null {
+  const got = receive(new Match().kind(Kind.Reply).kind(Kind.Down).about(r), timeout);
+  if (!got) {
+    const s = last;
+    abandon(r);
+    last = s;
+  }
   return got;
+}
+
+/** Gives up an answer: it is never received. What was started goes on. */
+export function abandon(r: Ref): void { demonitor(r, true); }
+
+/** What this process was given to work on, if it was started by a request. */
+export function input(): ArrayBuffer {
+  let s: u32;
+  do s = host.input(bufferPtr(), buffer.length, sizePtr()); while (grow(s));
+  const b = new ArrayBuffer(ok(s) ? size[0] : 0);
+  memory.copy(ptr(b), bufferPtr(), b.byteLength);
+  return b;
+}
+
+/** Appends to what this process returns to who requested it. TOO_BIG above 16 MiB in all. */
+export function output(data: ArrayBuffer): bool { return ok(host.output(ptr(data), data.byteLength)); }
+
+/** Ends the process with an error for who requested it. It returns only for text above 4 KiB. */
+export function throwError(text: string): bool {
+  const b = utf8(text);
+  return ok(host.error(ptr(b), b.byteLength));
 }
 
 // Timers.

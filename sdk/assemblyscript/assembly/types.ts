@@ -118,9 +118,21 @@ export class Reason {
   }
 }
 
+/** In which way a process came to its end: its reason alone does not tell, as a program may give
+ *  any. */
+export enum End {
+  Runtime = 0, // it did not run, or what became of it is not known
+  Returned = 1, // its function returned
+  Exited = 2, // it ended itself with the reason
+  Thrown = 3, // it ended itself with an error for who called it: throwError
+  Trapped = 4, // its code failed
+  Killed = 5, // it was ended from outside, or for a limit of its own
+}
+
 /** A message, its receiver's own. */
 export class Message {
   kind: Kind = Kind.Any;
+  end: End = End.Runtime; // of a Down
   tag: u64 = 0;
   ref: Ref = new Ref();
   from: Pid = new Pid();
@@ -138,6 +150,7 @@ export class Message {
   static decode(p: usize): Message {
     const m = new Message(), n = load<u32>(p, 4);
     m.kind = <Kind>load<u8>(p);
+    m.end = <End>load<u8>(p, 1);
     m.tag = load<u64>(p, 8);
     memory.copy(m.ref.ptr, p + 16, 32);
     memory.copy(m.from.ptr, p + 48, 32);
@@ -162,6 +175,8 @@ export class Spec {
   sameDirs: bool = false; // it sees the directories that the caller sees
   noInput: bool = false; // its stdin is at its end
   drop: bool = false; // messages that find its mailbox full are dropped
+  call: bool = false; // the caller gets what it returns: see request
+  input: ArrayBuffer = new ArrayBuffer(0); // what the new process reads with input
   // Limits; 0 is the node's default.
   memory: u64 = 0; // bytes
   wall: u64 = 0; // nanoseconds
@@ -179,7 +194,7 @@ export class Spec {
     for (let i = 0; i < this.args.length; i++) w.text(4, this.args[i]);
     for (let i = 0; i < this.env.length; i++) w.text(5, this.env[i]);
     const flags = new StaticArray<u32>(1);
-    flags[0] = <u32>this.link | <u32>this.monitor << 1 | <u32>this.sameEnv << 2 | <u32>this.sameDirs << 3 | <u32>this.noInput << 4 | <u32>this.drop << 5;
+    flags[0] = <u32>this.link | <u32>this.monitor << 1 | <u32>this.sameEnv << 2 | <u32>this.sameDirs << 3 | <u32>this.noInput << 4 | <u32>this.drop << 5 | <u32>this.call << 6;
     w.field(6, changetype<usize>(flags), 4);
     w.number(7, this.memory);
     w.number(8, this.wall);
@@ -189,6 +204,7 @@ export class Spec {
     if (this.name.length) w.text(12, this.name);
     for (let i = 0; i < this.grants.length; i++) w.text(13, this.grants[i]);
     w.number(14, this.seed);
+    if (this.input.byteLength) w.field(15, changetype<usize>(this.input), this.input.byteLength);
     return w.bytes.subarray(0, w.n);
   }
 }

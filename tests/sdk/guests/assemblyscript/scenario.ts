@@ -101,6 +101,8 @@ function spawn(): string {
   s.sameDirs = flags.includes("d");
   s.noInput = flags.includes("i");
   s.drop = flags.includes("o");
+  s.call = flags.includes("c");
+  s.input = bytes(list("input").join(" "));
   s.memory = num(option("memory"));
   s.wall = num(option("wall")) * MS;
   s.fuel = num(option("fuel"));
@@ -116,6 +118,13 @@ function call(): string {
   if (!m) return failed();
   const why = m.reason;
   return why ? "down " + reason(why) : ok(m.text);
+}
+
+function awaitReply(): string {
+  const m = wnode.awaitReply(ref(1), num(word(2)) * MS);
+  if (!m) return failed();
+  const why = m.reason;
+  return why ? "down " + (<u32>m.end).toString() + " " + reason(why) : ok(m.text);
 }
 
 function ask(): string {
@@ -190,6 +199,11 @@ function run(line: string): string {
   if (c == "sha256") return ok(hex(wnode.sha256(rest(1))));
   if (c == "blake3") return ok(hex(wnode.blake3(rest(1))));
   if (c == "call") return call();
+  if (c == "await") return awaitReply();
+  if (c == "abandon") { wnode.abandon(ref(1)); return "ok"; }
+  if (c == "input") return ok(String.UTF8.decode(wnode.input()));
+  if (c == "output") return done(wnode.output(rest(1)));
+  if (c == "error") return done(wnode.throwError(decoded(rest(1))));
   if (c == "cast") return done(wnode.cast(pid(1), num(word(2)), rest(3)));
   if (c == "reply") return done(wnode.reply(lastCall, rest(1)));
   if (c == "ask") return ask();
@@ -204,6 +218,10 @@ function obey(): void {
 
 function main(): void {
   if (process.argv.length > 1 && process.argv[1] == "messages") return obey();
+  if (process.argv.length > 1 && process.argv[1] == "once") { // called: the input is a command
+    wnode.output(bytes(run(String.UTF8.decode(wnode.input()))));
+    return;
+  }
   const buf = new ArrayBuffer(4096);
   let text = "";
   for (let n = process.stdin.read(buf); n > 0; n = process.stdin.read(buf)) {

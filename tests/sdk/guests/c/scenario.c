@@ -139,13 +139,18 @@ static void spawn(void) {
     s.module = option("module", NULL);
     s.entry = option("entry", NULL);
     s.name = option("name", NULL);
-    for (const char *f = option("flags", ""); *f; f++) s.flags |= 1u << (strchr("lmedio", *f) - "lmedio");
+    for (const char *f = option("flags", ""); *f; f++) s.flags |= 1u << (strchr("lmedioc", *f) - "lmedioc");
     s.memory = strtoull(option("memory", "0"), NULL, 10);
     s.wall_ns = strtoull(option("wall", "0"), NULL, 10) * 1000000;
     s.fuel = strtoull(option("fuel", "0"), NULL, 10);
     s.stack = strtoull(option("stack", "0"), NULL, 10);
     s.mailbox = strtoull(option("mailbox", "0"), NULL, 10);
     s.seed = strtoull(option("seed", "0"), NULL, 10);
+    char *input = calloc(1, 8192);
+    const char *v;
+    for (int i = 0; (v = value("input", &i));) strcat(strcat(input, *input ? " " : ""), v);
+    s.input = input;
+    s.input_size = strlen(input);
     if (status(wnode_spawn(&s, &p, &r)) == 0) hex(&p, sizeof p), hex(&r, sizeof r);
 }
 
@@ -201,6 +206,27 @@ static void call(void) {
         say("down");
         reason(wnode_payload(last));
     } else if (last->length) say(" %.*s", (int)last->length, (char *)wnode_payload(last));
+}
+
+static void await_reply(void) {
+    wnode_ref r = ref(1);
+    uint32_t n = 0;
+    int e;
+    do e = wnode_await(&r, last, room, (int64_t)number(2) * 1000000, &n);
+    while (grow(e, n));
+    if (status(e)) return;
+    if (last->kind == WNODE_DOWN) {
+        out_n = 0;
+        say("down %d", last->end);
+        reason(wnode_payload(last));
+    } else if (last->length) say(" %.*s", (int)last->length, (char *)wnode_payload(last));
+}
+
+static char *input(uint32_t *n) {
+    char *b = NULL;
+    int e;
+    for (*n = 0; (e = wnode_input(b, *n, n)) == WNODE_E2BIG;) b = realloc(b, *n);
+    return status(e) ? NULL : b;
 }
 
 static void ask(void) {
@@ -281,6 +307,11 @@ static void run(char *line) {
     else if (IS("sha256")) { uint8_t sum[32]; if (status(wnode_sha256(rest(1), strlen(rest(1)), sum)) == 0) hex(sum, 32); }
     else if (IS("blake3")) { uint8_t sum[32]; if (status(wnode_blake3(rest(1), strlen(rest(1)), sum)) == 0) hex(sum, 32); }
     else if (IS("call")) call();
+    else if (IS("await")) await_reply();
+    else if (IS("abandon")) status(wnode_abandon(&r));
+    else if (IS("input")) { char *b = input(&n); if (b) say(" %.*s", (int)n, b); }
+    else if (IS("output")) status(wnode_output(rest(1), strlen(rest(1))));
+    else if (IS("error")) status(wnode_error(rest(1)));
     else if (IS("cast")) { const char *t = rest(3); status(wnode_cast(&p, number(2), t, strlen(t))); }
     else if (IS("reply")) status(wnode_reply(&last_call, rest(1), strlen(rest(1))));
     else if (IS("ask")) ask();
@@ -300,6 +331,12 @@ int main(int argc, char **argv) {
             wnode_send(&from, answer, out, out_n);
         }
         return 1;
+    }
+    if (argc > 1 && strcmp(argv[1], "once") == 0) { /* called: the input is a command */
+        uint32_t n;
+        char *b = input(&n), *command = b ? strndup(b, n) : strdup("");
+        run(command);
+        return wnode_output(out, out_n);
     }
     static char line[8192];
     while (fgets(line, sizeof line, stdin)) {

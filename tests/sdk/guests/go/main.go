@@ -149,6 +149,7 @@ func spawn(l line) string {
 	pid, ref, err := wnode.Spawn(wnode.Spec{
 		Node: id[wnode.NodeID](l.option("node", "-")), Module: l.option("module", ""), Entry: l.option("entry", ""),
 		Args: l.list("arg"), Env: l.list("env"), Grants: l.list("grant"), Name: l.option("name", ""),
+		Input: []byte(strings.Join(l.list("input"), " ")), Call: strings.Contains(flags, "c"),
 		Link: strings.Contains(flags, "l"), Monitor: strings.Contains(flags, "m"), SameEnv: strings.Contains(flags, "e"),
 		SameDirs: strings.Contains(flags, "d"), NoInput: strings.Contains(flags, "i"), Drop: strings.Contains(flags, "o"),
 		Memory: number(l.option("memory", "")), Wall: time.Duration(number(l.option("wall", ""))) * time.Millisecond,
@@ -290,6 +291,21 @@ func run(text string) string {
 			return "down " + reason(why)
 		}
 		return result(err, string(b))
+	case "await":
+		b, err := wnode.Await(l.ref(1), l.ms(2))
+		if f := (*wnode.Failure)(nil); errors.As(err, &f) {
+			return fmt.Sprintf("down %d %s", f.End, reason(f.Reason))
+		}
+		return result(err, string(b))
+	case "abandon":
+		wnode.Abandon(l.ref(1))
+		return result(nil)
+	case "input":
+		return result(nil, string(wnode.Input()))
+	case "output":
+		return result(wnode.Output(l.rest(1)))
+	case "error":
+		return result(wnode.Throw(string(l.rest(1))))
 	case "cast":
 		return result(wnode.Cast(l.pid(1), l.number(2), l.rest(3)))
 	case "reply":
@@ -331,6 +347,12 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "messages" {
 		fmt.Fprintln(os.Stderr, obey())
 		os.Exit(1)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "once" { // called: the input is a command
+		if err := wnode.Output([]byte(run(string(wnode.Input())))); err != nil {
+			panic(err)
+		}
+		return
 	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		fmt.Println(run(in.Text()))

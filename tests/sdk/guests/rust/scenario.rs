@@ -95,6 +95,7 @@ impl Guest {
             node: NodeId(hex(l.text("node"))), module: l.text("module"), entry: l.text("entry"), name: l.text("name"),
             args: &l.list("arg"), env: &l.list("env"), grants: &l.list("grant"),
             link: has('l'), monitor: has('m'), same_env: has('e'), same_dirs: has('d'), no_input: has('i'), drop: has('o'),
+            call: has('c'), input: l.list("input").join(" ").as_bytes(),
             memory: n("memory"), wall: Duration::from_millis(n("wall")), fuel: n("fuel"), stack: n("stack"), mailbox: n("mailbox"), seed: n("seed"),
         })?;
         Ok(format!("{} {}", show(pid), show(r)))
@@ -149,6 +150,10 @@ impl Guest {
             "monitor_nodes" => Ok(none(monitor_nodes(l.on(1)))),
             "sha256" => Ok(sum(sha256(l.rest(1).as_bytes()))),
             "blake3" => Ok(sum(blake3(l.rest(1).as_bytes()))),
+            "abandon" => Ok(none(abandon(l.reference(1)))),
+            "input" => Ok(String::from_utf8_lossy(&input()).into_owned()),
+            "output" => output(l.rest(1).as_bytes()).map(none),
+            "error" => Err(throw(&l.rest(1))),
             "cast" => cast(l.pid(1), l.number(2), l.rest(3).as_bytes()).map(none),
             "reply" => reply(self.last_call.as_ref().ok_or(Status::NOT_FOUND)?, l.rest(1).as_bytes()).map(none),
             _ => Err(Status::UNSUPPORTED),
@@ -161,7 +166,12 @@ impl Guest {
         let answer = match l.word(0) {
             "call" => match call(l.pid(1), l.number(2), l.rest(4).as_bytes(), Some(l.ms(3))) {
                 Ok(b) => Ok(String::from_utf8_lossy(&b).into_owned()),
-                Err(CallError::Down(why)) => return format!("down {}", reason(&why)),
+                Err(CallError::Down(_, why)) => return format!("down {}", reason(&why)),
+                Err(CallError::Status(s)) => Err(s),
+            },
+            "await" => match await_reply(l.reference(1), Some(l.ms(2))) {
+                Ok(b) => Ok(String::from_utf8_lossy(&b).into_owned()),
+                Err(CallError::Down(end, why)) => return format!("down {} {}", end as u8, reason(&why)),
                 Err(CallError::Status(s)) => Err(s),
             },
             "ask" => {
@@ -189,6 +199,10 @@ fn main() {
             let answer = guest.run(&String::from_utf8_lossy(&m.data));
             send(m.from, ANSWER, answer.as_bytes()).unwrap();
         }
+    }
+    if std::env::args().nth(1).as_deref() == Some("once") { // called: the input is a command
+        let answer = guest.run(&String::from_utf8_lossy(&input()));
+        return output(answer.as_bytes()).unwrap();
     }
     for line in io::stdin().lock().lines() {
         println!("{}", guest.run(&line.unwrap()));
