@@ -94,12 +94,18 @@ func (l *Leader) Leader() engine.Leader { return engine.Leader{PID: l.proc.PID()
 // on, and Wait reports its end. It sees no directories. What a process of another
 // origin is told is ignored there.
 func (l *Leader) Attach(pid engine.PID) {
+	l.Follow(pid)
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: l.Leader()})
+}
+
+// Follow has Wait report the end of a process that was spawned by another one with this
+// leader.
+func (l *Leader) Follow(pid engine.PID) {
 	l.mu.Lock()
 	l.known[pid] = struct{}{}
 	l.attached = pid
 	l.mu.Unlock()
 	l.proc.Monitor(pid)
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: l.Leader()})
 }
 
 // Detach gives a process back to the leader that it was spawned with.
@@ -110,7 +116,12 @@ func (l *Leader) Detach(pid engine.PID) {
 // Kill sends the process an exit signal that it cannot trap. Its end is
 // confirmed by Wait.
 func (l *Leader) Kill(pid engine.PID, why string) {
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill, Detail: why}})
+	l.Exit(pid, engine.Reason{Word: engine.Kill, Detail: why})
+}
+
+// Exit sends the process an exit signal.
+func (l *Leader) Exit(pid engine.PID, r engine.Reason) {
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: r})
 }
 
 // Resize tells the processes that run that the terminal has another size.

@@ -309,7 +309,7 @@ func (t table) name(key, what string) string {
 
 var (
 	nodeRE  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-	labelRE = regexp.MustCompile(`^label:[^=,]+=[^,]*$`)
+	labelRE = regexp.MustCompile(`^label:[a-z0-9][a-z0-9_./-]{0,62}=[A-Za-z0-9_./-]{0,63}$`) // as of package placement
 )
 
 func (t table) on() string {

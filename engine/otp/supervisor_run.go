@@ -2,6 +2,7 @@ package otp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -343,11 +344,11 @@ func (s *supervisor) exceeded(c *child, why engine.Reason) engine.Reason {
 	return s.end(engine.Reason{Word: engine.Shutdown, Detail: text})
 }
 
-// asReason returns the reason that an error is, or makes it one.
+// asReason returns the reason that an error is. One that is none is of a Place.
 func asReason(err error) engine.Reason {
-	r, ok := err.(engine.Reason)
-	if !ok {
-		r = engine.Reason{Word: engine.BadArg, Detail: err.Error()}
+	var r engine.Reason
+	if !errors.As(err, &r) {
+		r = engine.Reason{Word: engine.NoConnection, Detail: err.Error()}
 	}
 	return r
 }
