@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
@@ -54,6 +55,8 @@ type Modules interface {
 	// least 10 characters, from what this node has. The error is a Reason
 	// with the word ModuleNotFound, or BadArg if ambiguous.
 	Resolve(name string) (cid.Cid, error)
+	// Has reports whether a module is here, as far as can be told without reading it.
+	Has(c cid.Cid) bool
 	// Open returns the whole module, verified, getting it from another node
 	// if it is not here; from is asked first. The error is a Reason with the
 	// word ModuleNotFound or SystemLimit. The caller must not modify the bytes.
@@ -64,7 +67,8 @@ type Modules interface {
 type Runner interface {
 	// Run runs the module as process p until it ends, says how, and fills in
 	// all of the report but Fetch. It calls p.Running when the guest's first
-	// instruction is due. It returns soon after p.Context is done; the engine,
+	// instruction is due. It loads the module unless it has what it makes of it from
+	// an earlier run. It returns soon after p.Context is done; the engine,
 	// not Run, then knows the reason, and the answer is ignored.
 	Run(p *Process, m ModuleData, r *Report) Reason
 }
@@ -72,5 +76,23 @@ type Runner interface {
 // ModuleData is a module on its way to a Runner.
 type ModuleData struct {
 	CID   cid.Cid
-	Bytes []byte // shared: read only
+	Bytes []byte // shared: read only; nil: see Load
+
+	of *Process // it is for
+}
+
+// Load reads the module if it was not read yet: from disk, or from another node.
+// The error is a Reason.
+func (m *ModuleData) Load() error {
+	if m.Bytes != nil {
+		return nil
+	}
+	p := m.of
+	var err error
+	m.Bytes, err = p.eng.modules.Open(&p.life, m.CID, p.spec.Module.Size, p.spec.Parent.Node)
+	p.report.Fetch = time.Since(p.created)
+	if err != nil {
+		return asReason(err, ModuleNotFound)
+	}
+	return nil
 }

@@ -272,7 +272,6 @@ func (e *Engine) create(sig *Signal) {
 	}
 	e.mu.Unlock()
 	if why.Word != "" {
-		p.cancel(nil)
 		e.refuse(sig, why)
 		return
 	}

@@ -49,3 +49,11 @@ func (p *Process) Books() (links map[PID]uint64, monitors map[Ref]PID, watching 
 	}
 	return maps.Collect(p.links.all()), maps.Collect(p.monitors.all()), watching
 }
+
+// killed returns why the process is to end, zero if it is not.
+func (p *Process) killed() (none Reason) {
+	if err := p.life.Err(); err != nil {
+		return err.(Reason)
+	}
+	return none
+}

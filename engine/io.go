@@ -200,7 +200,7 @@ func (p *Process) await(c <-chan struct{}) error {
 	select {
 	case <-c:
 	case <-p.io.goneChan():
-	case <-p.ctx.Done():
+	case <-p.life.Done():
 	}
 	p.Resume()
 	return p.check()
@@ -208,12 +208,7 @@ func (p *Process) await(c <-chan struct{}) error {
 
 // check returns why the process must not go on, or nil.
 func (p *Process) check() error {
-	if p.ctx.Err() != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.why
-	}
-	return nil
+	return p.life.Err()
 }
 
 // takeCredit waits for credit and takes up to n bytes of it, within the output
@@ -332,7 +327,7 @@ func (p *Process) File(reqs ...*FileRequest) ([]*FileReply, error) {
 			return nil
 		case <-p.io.goneChan():
 			return ErrLeaderGone
-		case <-p.ctx.Done():
+		case <-p.life.Done():
 			return p.check()
 		}
 	}

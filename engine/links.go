@@ -110,7 +110,7 @@ func (p *Process) introduce(leader NodeID, child *Session) {
 	e.mu.Lock()
 	d := e.dist
 	e.mu.Unlock()
-	ctx, cancel := context.WithTimeout(p.ctx, introduceTime)
+	ctx, cancel := context.WithTimeout(&p.life, introduceTime)
 	defer cancel()
 	p.Pause()
 	err := d.Introduce(ctx, leader, child.peer.Node)

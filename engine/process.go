@@ -27,8 +27,7 @@ type Process struct {
 	spec       *Spec
 	account    Origin // whose quota it counts towards
 	created    time.Time
-	ctx        context.Context
-	cancel     context.CancelCauseFunc
+	life       life
 	io         leaderIO
 	mailbox    mailbox
 	reductions atomic.Uint64
@@ -41,8 +40,7 @@ type Process struct {
 
 	state        State // under actor.mu, as what follows
 	module       Module
-	why          Reason // of the first kill; zero while none
-	how          End    // of it
+	how          End // of the first kill
 	trapsExit    bool
 	timers       map[Ref]timer
 	timerBytes   int           // of what they will send
@@ -58,7 +56,6 @@ func newProcess(e *Engine, sig *Signal) *Process {
 		module: sig.Spec.Module,
 	}
 	p.self = p
-	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.io.init(sig.Spec)
 	if p.mailbox.limit = int(min(sig.Spec.Limits.Mailbox, math.MaxInt32)); p.mailbox.limit == 0 {
 		p.mailbox.limit = DefaultMailbox
@@ -90,8 +87,8 @@ func (p *Process) Module() Module {
 }
 
 // Context is done when the process is to end. Host functions that block watch
-// it. Its cause is the Reason.
-func (p *Process) Context() context.Context { return p.ctx }
+// it. Its error, and its cause, is the Reason.
+func (p *Process) Context() context.Context { return &p.life }
 
 // Done is closed when the process is gone and its Down signals are sent.
 func (p *Process) Done() <-chan struct{} {
@@ -163,11 +160,11 @@ func (p *Process) kill(r Reason, how End) {
 	if r.Word == "" {
 		r.Word = Killed // by who gave no reason
 	}
-	if p.why.Word == "" {
-		p.why, p.how = r, how
+	if !p.life.over.Load() {
+		p.how = how
 		p.setState(Exiting)
+		p.life.end(r)
 	}
-	p.cancel(p.why)
 	p.mailbox.poke(p)
 }
 
@@ -202,7 +199,7 @@ func (p *Process) run() {
 			p.wall = time.AfterFunc(wall, func() { p.Kill(Limit(Timeout, "%v", wall)) })
 		}
 		reason, ok := p.guarded(p.main)
-		if p.spec.Call && ok && reason.Word == Normal && p.ctx.Err() == nil {
+		if p.spec.Call && ok && reason.Word == Normal && p.life.Err() == nil {
 			p.reply()
 		}
 		if p.server == nil || !ok {
@@ -249,13 +246,15 @@ func (p *Process) main() Reason {
 		p.mu.Unlock()
 		m.CID = c
 	}
-	b, err := p.eng.modules.Open(p.ctx, m.CID, m.Size, p.spec.Parent.Node)
+	data := ModuleData{CID: m.CID, of: p}
+	if !p.eng.modules.Has(m.CID) {
+		if err := data.Load(); err != nil {
+			return err.(Reason)
+		}
+	}
 	begin := time.Now()
 	report.Fetch = begin.Sub(p.created)
-	if err != nil {
-		return asReason(err, ModuleNotFound)
-	}
-	r := p.eng.runner.Run(p, ModuleData{CID: m.CID, Bytes: b}, report)
+	r := p.eng.runner.Run(p, data, report)
 	if report.Run == 0 {
 		report.Run = time.Since(begin)
 	}
@@ -276,8 +275,8 @@ func asReason(err error, w Word) Reason {
 func (p *Process) exit(r Reason) {
 	e := p.eng
 	p.mu.Lock()
-	if p.why.Word != "" {
-		r = p.why
+	if p.life.over.Load() {
+		r = p.life.why
 		p.report.End = p.how
 	}
 	timers := p.timers
@@ -296,11 +295,15 @@ func (p *Process) exit(r Reason) {
 	e.processes--
 	e.mu.Unlock()
 	e.quotas.exit(p.account, p.memory)
-	p.cancel(r)
+	p.life.end(r)
 	p.mailbox.close(p)
 	p.end(r, &p.report)
-	if e.log.Enabled(context.Background(), slog.LevelInfo) {
-		e.log.Info("exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
+	level := slog.LevelInfo
+	if r.Word == Normal {
+		level = slog.LevelDebug // as of OTP: nobody reads thousands a second
+	}
+	if e.log.Enabled(context.Background(), level) {
+		e.log.Log(context.Background(), level, "exit", "pid", p.pid.Text(e.alias()), "reason", r.Error())
 	}
 	p.mu.Lock()
 	p.setState(Exiting)

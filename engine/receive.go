@@ -86,7 +86,7 @@ func (p *Process) pause(c, over <-chan struct{}, own bool) error {
 	select {
 	case <-c:
 	case <-over:
-	case <-p.ctx.Done():
+	case <-p.life.Done():
 	}
 	return p.check()
 }
@@ -143,7 +143,7 @@ func (p *Process) reach(node NodeID) *Session {
 	}
 	p.Pause()
 	defer p.Resume()
-	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
+	ctx, cancel := context.WithTimeout(&p.life, reachTime)
 	defer cancel()
 	if id, err := p.eng.Connect(ctx, p.eng.known(node)); err != nil || id != node {
 		return nil
@@ -165,7 +165,7 @@ func (p *Process) Receive(match Match, timeout time.Duration) (*Message, error) 
 // Await is as Receive, and leaves the message in the mailbox. It must not be
 // changed, and is there until it is taken.
 func (p *Process) Await(match Match, timeout time.Duration) (*Message, error) {
-	if p.ctx.Err() != nil {
+	if p.life.Err() != nil {
 		return nil, p.check()
 	}
 	b := &p.mailbox
@@ -183,7 +183,7 @@ func (p *Process) Await(match Match, timeout time.Duration) (*Message, error) {
 	p.Pause()
 	defer p.Resume()
 	for m == nil {
-		if p.ctx.Err() != nil {
+		if p.life.Err() != nil {
 			b.stopWaiting()
 			return nil, p.check()
 		}

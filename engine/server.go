@@ -26,14 +26,14 @@ func (p *Process) Serve(s Server) {
 func (p *Process) serve() (none Reason) {
 	b := &p.mailbox
 	for {
-		if p.ctx.Err() != nil {
-			p.exit(p.server.End(p.killed()))
+		if p.life.Err() != nil {
+			p.exit(p.server.End(p.life.why))
 			return none
 		}
 		var after *Message
 		m := b.find(&Match{}, &after, false)
 		if m == nil {
-			if b.rest() && (p.ctx.Err() == nil || !b.unrest()) {
+			if b.rest() && (p.life.Err() == nil || !b.unrest()) {
 				return none
 			}
 			continue
@@ -44,13 +44,6 @@ func (p *Process) serve() (none Reason) {
 			return none
 		}
 	}
-}
-
-// killed returns why the process is to end.
-func (p *Process) killed() Reason {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.why
 }
 
 // unrest takes a process back that was left to rest; false if it is being run.

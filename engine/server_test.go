@@ -15,6 +15,7 @@ import (
 type serving func(p *Process) Server
 
 func (serving) Resolve(string) (cid.Cid, error) { return cid.Undef, nil }
+func (serving) Has(cid.Cid) bool                { return true }
 func (serving) Open(context.Context, cid.Cid, uint64, NodeID) ([]byte, error) {
 	return nil, nil
 }

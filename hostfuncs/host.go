@@ -57,7 +57,7 @@ func (h *Host) Enter(ctx context.Context, p *engine.Process) (context.Context, f
 }
 
 func (h *Host) enter(ctx context.Context, p process) (*guest, func()) {
-	g := &guest{Context: ctx, host: h, p: p, done: p.Context().Done(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
+	g := &guest{Context: ctx, host: h, p: p, life: p.Context(), random: newRandom(p.Spec().Seed), clock: clock{Clock: p.Spec().Clock}}
 	g.self, _ = p.(*engine.Process)
 	g.fds.init(p.Spec())
 	return g, func() { g.fds, g.scratch, g.dir, g.call = table{}, nil, dirPiece{}, call{} }
@@ -85,7 +85,7 @@ type guest struct {
 	context.Context
 	host    *Host
 	p       process
-	done    <-chan struct{}
+	life    context.Context // of p
 	self    *engine.Process // p, if it is one of an engine: with mailbox and links
 	current *engine.Message // that a server handles; nil: none
 	seen    uint64          // the last message that peek gave of all: mailbox_fd is for those behind it
@@ -151,10 +151,8 @@ func memoryOf(mod api.Module) memory {
 // live unwinds the guest if its process is to end: a host function that merely
 // returned might let the guest finish as if nothing had happened.
 func (g *guest) live() {
-	select {
-	case <-g.done:
+	if g.life.Err() != nil {
 		panic(sys.NewExitError(exitKilled))
-	default:
 	}
 }
 
@@ -179,16 +177,15 @@ func (g *guest) wait(c, d <-chan struct{}, t <-chan time.Time) {
 		return
 	case <-t:
 		return
-	case <-g.done:
-		g.live()
 	default:
 	}
+	g.live()
 	g.p.Pause()
 	select {
 	case <-c:
 	case <-d:
 	case <-t:
-	case <-g.done:
+	case <-g.life.Done():
 	}
 	g.p.Resume()
 	g.live()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
@@ -22,6 +23,57 @@ func TestCheckTag(t *testing.T) {
 	for _, name := range []string{"", ":", "kate:", ":v2", "a:b:c", "Kate", "-a", ".", "..", ".a", "_a", "a/b", "a b", "a\n", "ä", "a@b", "a\x00", long + "a", "a:" + long + "a", full, full[:10], full[:30]} {
 		if err := CheckTag(name); !errors.Is(err, ErrBadName) {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// A tag that was read is another one as soon as its file is, whoever replaced it and
+// whatever its times are.
+func TestTagReplaced(t *testing.T) {
+	s := openTemp(t)
+	other, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	modules := []cid.Cid{mustAdd(t, s, []byte("a")), mustAdd(t, s, []byte("b"))}
+	for i := range 6 {
+		want := modules[i%2]
+		if err := other.Tag("x", want); err != nil {
+			t.Fatal(err)
+		}
+		if i%3 > 0 {
+			if err := os.Chtimes(s.tagPath("x"), long, long); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if c, err := s.Resolve("x"); err != nil || c != want {
+				t.Errorf("%d: %v, %v", i, c, err)
+			}
+		}
+	}
+	if err := other.Untag("x"); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.Resolve("x"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removed: %v, %v", c, err)
+	}
+}
+
+// A tag that is old is not read again.
+func BenchmarkResolveTag(b *testing.B) {
+	s := openTemp(b)
+	if err := s.Tag("x", mustAdd(b, s, []byte("a"))); err != nil {
+		b.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(s.tagPath("x"), long, long); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Resolve("x"); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

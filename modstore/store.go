@@ -22,6 +22,7 @@ type Store struct {
 	files  *blockDir
 	blocks blockstore.Blockstore // verifies on read
 	closed atomic.Bool
+	tags   tagsRead
 }
 
 // formatText is the content of the file FORMAT.
@@ -106,6 +107,11 @@ func (s *Store) open() error {
 	}
 	return nil
 }
+
+// Added says whether the module c was added, and not removed since, at the price of
+// one look at the file system: what became of its blocks [Store.Has] and who reads
+// them find out.
+func (s *Store) Added(c cid.Cid) bool { return s.open() == nil && s.recorded(c) }
 
 // Has says whether the module c is here with all its blocks. It looks at the
 // lengths of the chunks, not at their bytes; what reads them verifies. After an

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 )
@@ -117,10 +119,59 @@ func (s *Store) Tags() (map[string]cid.Cid, error) {
 	return tags, damage
 }
 
+// tagsRead is what tags were when they were last read, so that a node that is asked
+// for one thousands of times a second need not open its file each time.
+type tagsRead struct {
+	mu sync.Mutex
+	by map[string]tagRead // of tags that there were
+}
+
+type tagRead struct {
+	file fs.FileInfo
+	c    cid.Cid
+}
+
+// settled is how old a file must be for its times to tell whether it is another one:
+// no file system's clock is coarser.
+const settled = 3 * time.Second
+
+// get returns what a tag is that has this file.
+func (t *tagsRead) get(name string, file fs.FileInfo) (cid.Cid, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, ok := t.by[name]
+	return r.c, ok && os.SameFile(r.file, file) && r.file.ModTime().Equal(file.ModTime())
+}
+
+// set notes what was read after the look at the file, or that there is none.
+func (t *tagsRead) set(name string, file fs.FileInfo, c cid.Cid) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if file == nil || time.Since(file.ModTime()) < settled {
+		delete(t.by, name)
+		return
+	}
+	if t.by == nil {
+		t.by = map[string]tagRead{}
+	}
+	t.by[name] = tagRead{file, c}
+}
+
 // tag reads one tag, whose name is valid.
 func (s *Store) tag(name string) (cid.Cid, error) {
-	text, err := os.ReadFile(s.tagPath(name))
+	path := s.tagPath(name)
+	file, err := os.Stat(path)
+	if err == nil {
+		if c, ok := s.tags.get(name, file); ok {
+			return c, nil
+		}
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
+		s.tags.set(name, nil, cid.Undef)
 		return cid.Undef, fmt.Errorf("tag %s: %w", name, ErrNotFound)
 	}
 	if err != nil {
@@ -130,6 +181,7 @@ func (s *Store) tag(name string) (cid.Cid, error) {
 	if err != nil || checkCID(c) != nil {
 		return cid.Undef, fmt.Errorf("%w: tag %s names %.80q", ErrCorrupt, name, text)
 	}
+	s.tags.set(name, file, c)
 	return c, nil
 }
 

@@ -28,6 +28,9 @@ func (l local) Resolve(name string) (cid.Cid, error) {
 	return cid.Undef, storeReason(err)
 }
 
+// Has implements engine.Modules.
+func (l local) Has(c cid.Cid) bool { return l.store.Added(c) }
+
 // Open implements engine.Modules.
 func (l local) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
 	b, err := l.store.Bytes(ctx, c)

@@ -68,6 +68,9 @@ func (x *exchange) close() {
 // Resolve implements engine.Modules.
 func (n *Node) Resolve(name string) (cid.Cid, error) { return n.mods.local.Resolve(name) }
 
+// Has implements engine.Modules.
+func (n *Node) Has(c cid.Cid) bool { return n.mods.local.Has(c) }
+
 // Open implements engine.Modules: from the store, else from the node that wants
 // it run, else from any other one with a session.
 func (n *Node) Open(ctx context.Context, c cid.Cid, size uint64, from engine.NodeID) ([]byte, error) {

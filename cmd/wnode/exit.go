@@ -16,6 +16,8 @@ import (
 
 // Exit codes of run; a guest's own code otherwise.
 const (
+	exitThrown      = 121 // of call: the guest ended with an error for its caller
+	exitReason      = 122 // of call: it ended with a reason that is no number
 	exitTimeout     = 124
 	exitOwn         = 125 // wnode itself failed
 	exitInvalid     = 126 // the module cannot run here

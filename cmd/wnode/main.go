@@ -77,7 +77,7 @@ those of the terminal that started it.`,
 	f.StringArrayVar(&a.join, "join", nil, "connect to the node at `ADDR` first: a multiaddr or HOST:PORT (repeatable)")
 	f.StringVar(&a.cookieFile, "cookie-file", "", "take the cluster's cookie from `FILE`")
 	root.AddCommand(
-		a.upCmd(), a.downCmd(), a.runCmd(), a.spawnCmd(), a.attachCmd(), a.sendCmd(),
+		a.upCmd(), a.downCmd(), a.runCmd(), a.callCmd(), a.spawnCmd(), a.attachCmd(), a.sendCmd(),
 		a.psCmd(), a.describeCmd(), a.logsCmd(), a.killCmd(), a.shellCmd(), a.superviseCmd(),
 		a.peersCmd(), a.pingCmd(), a.statusCmd(),
 		a.moduleCmd(), a.cookieCmd(), a.benchCmd(), a.versionCmd(),
@@ -96,7 +96,7 @@ func commandNames(c *cobra.Command) (names []string) {
 // code is a guest's, so that wnode's own failures must be 125.
 func usesRunCodes(root *cobra.Command, args []string) bool {
 	c, _, err := root.Find(args)
-	return err == nil && (c.Name() == "run" || c.Name() == "attach")
+	return err == nil && (c.Name() == "run" || c.Name() == "call" || c.Name() == "attach")
 }
 
 // interrupts returns a channel of the signals that ask a command to end.

@@ -58,6 +58,7 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	}
 	f.add(c)
 	fl := c.Flags()
+	f.addInvoke(c)
 	fl.StringVar(&f.on, "on", "local", "run it on `SEL`: a node, local, any (the least loaded one), label:K=V, or several separated by commas, of which the least loaded one is taken")
 	fl.StringArrayVar(&f.dirs, "dir", nil, "give the guest a directory of this machine: `HOST::GUEST[:ro]` (repeatable)")
 	fl.BoolVarP(&f.noInput, "no-input", "n", false, "leave stdin alone: the guest sees its end")
@@ -66,11 +67,15 @@ found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 	return c
 }
 
-// add adds the flags that run and spawn share.
+// addInvoke adds the flag of what has an entry.
+func (f *runFlags) addInvoke(c *cobra.Command) {
+	c.Flags().StringVar(&f.invoke, "invoke", "", "call `EXPORT` instead of _start; args are its arguments, results are printed")
+}
+
+// add adds the flags that run, call and spawn share.
 func (f *runFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.SetInterspersed(false)
-	fl.StringVar(&f.invoke, "invoke", "", "call `EXPORT` instead of _start; args are its arguments, results are printed")
 	fl.StringArrayVarP(&f.env, "env", "e", nil, "set `K=V` in the guest's environment (repeatable)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end it after this time, counted from the spawn")
 	fl.StringVar(&f.memory, "memory", "", "limit its memory, as 32MiB (default 64MiB)")

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -47,6 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":     cmdCode,
 			"truncate": cmdTruncate,
 			"field":    cmdField,
 			"kill9":    cmdKill9,
@@ -55,6 +58,24 @@ func TestScripts(t *testing.T) {
 			"hex":      cmdHex,
 		},
 	})
+}
+
+// code N COMMAND... runs a command that must end with an exit code.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND [args...]")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if want, ok := parseInt(args[0]); !ok || int(want) != got {
+		ts.Fatalf("exit code %d, want %s; stdout: %s; stderr: %s", got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
 }
 
 // truncate FILE N cuts a file to its first N bytes, or extends it with zeros.

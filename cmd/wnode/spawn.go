@@ -34,6 +34,7 @@ kept there: see logs and attach. It ends by itself, by kill, or with its node.`,
 		},
 	}
 	f.add(c)
+	f.addInvoke(c)
 	c.Flags().StringVar(&f.on, "on", "", "start it on `SEL`, as of run (default: the only one of yours that runs here)")
 	c.Flags().StringVar(&name, "register", "", "give it a `NAME` on its node")
 	c.Flags().StringVar(&link, "link", "", "link it to the process `PID` on the same node: when one ends, so does the other")

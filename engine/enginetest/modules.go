@@ -45,6 +45,14 @@ func (m *Modules) Resolve(name string) (cid.Cid, error) {
 	return cid.Undef, engine.Reasonf(engine.ModuleNotFound, "no module %q", name)
 }
 
+// Has implements engine.Modules.
+func (m *Modules) Has(c cid.Cid) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.byID[c]
+	return ok
+}
+
 // Open implements engine.Modules.
 func (m *Modules) Open(_ context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
 	m.mu.Lock()

@@ -69,6 +69,14 @@ func (s *Programs) Resolve(name string) (cid.Cid, error) {
 	return cid.Undef, engine.Reasonf(engine.ModuleNotFound, "no module %q", name)
 }
 
+// Has implements engine.Modules: what is slow is elsewhere.
+func (s *Programs) Has(c cid.Cid) bool {
+	name, f := s.find(func(n string) bool { return ModuleOf([]byte(n)).CID.Equals(c) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return f != nil && s.slow[name] == nil
+}
+
 // Open implements engine.Modules.
 func (s *Programs) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {
 	name, f := s.find(func(n string) bool { return ModuleOf([]byte(n)).CID.Equals(c) })
@@ -90,6 +98,9 @@ func (s *Programs) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeI
 
 // Run implements engine.Runner.
 func (s *Programs) Run(p *engine.Process, m engine.ModuleData, report *engine.Report) engine.Reason {
+	if err := m.Load(); err != nil {
+		return err.(engine.Reason)
+	}
 	_, f := s.find(func(n string) bool { return n == string(m.Bytes) })
 	p.Running()
 	r := f(p)

@@ -99,6 +99,17 @@ func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin
 	return c.getCounted(ctx, m, nil, o)
 }
 
+// find is as get, of a module that is compiled or refused; else the entry is nil.
+func (c *compiled) find(id cid.Cid, o engine.Origin) (*entry, func(), error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refused.get(id); err != nil || !c.byID[id].compiled() {
+		return nil, nil, err
+	}
+	e := c.use(engine.ModuleData{CID: id}, nil, o)
+	return e, func() { c.release(e) }, nil
+}
+
 // getCounted is as get, of a module that was counted already, unless that is nil.
 func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, func(), error) {
 	c.mu.Lock()

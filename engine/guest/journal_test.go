@@ -83,7 +83,7 @@ func newTwoTiers(t *testing.T, modules [2][]byte) *twoTiers {
 	t.Cleanup(stopA)
 	t.Cleanup(stopB)
 	cores := slots.New(1) // for both
-	turnA, turnB := cores.Turn(ctxA.Done()), cores.Turn(ctxB.Done())
+	turnA, turnB := cores.Turn(ctxA), cores.Turn(ctxB)
 	x.a = newSide(x.j, first, &run{Context: ctxA, turn: &turnA}, ctx)
 	x.b = newSide(x.j, second, &run{Context: ctxB, turn: &turnB}, ctx)
 	x.b.tookOver, x.stop = stopA, [2]func(){stopA, stopB}

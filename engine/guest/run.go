@@ -59,7 +59,7 @@ type runKey struct{}
 // newRun returns a run that ends when ctx does, which is that of p or one
 // derived from it.
 func newRun(ctx context.Context, p *engine.Process, s *slots.Slots) *run {
-	r := &run{Context: ctx, p: p, own: s.Turn(ctx.Done()), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
+	r := &run{Context: ctx, p: p, own: s.Turn(ctx), limit: p.Spec().Limits.Fuel, stack: min(p.Spec().Limits.Stack, maxStack)}
 	if r.stack == 0 {
 		r.stack = DefaultStack
 	}

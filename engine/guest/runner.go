@@ -211,12 +211,19 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	if x := r.interpretFirst(t, m); x != nil {
-		if why, ok := r.runFirst(t, x, p, m, limit, report); ok {
-			return why
+	code, release, err := t.modules.find(m.CID, p.Spec().Origin)
+	if code == nil && err == nil {
+		if err := m.Load(); err != nil {
+			return refusalOf(err)
 		}
+		begin = time.Now()
+		if x := r.interpretFirst(t, m); x != nil {
+			if why, ok := r.runFirst(t, x, p, m, limit, report); ok {
+				return why
+			}
+		}
+		code, release, err = t.modules.get(p.Context(), m, p.Spec().Origin)
 	}
-	code, release, err := t.modules.get(p.Context(), m, p.Spec().Origin)
 	report.Compile = time.Since(begin)
 	if err == nil {
 		defer func() { release() }()

@@ -115,7 +115,7 @@ func (s *server) Handle(m *engine.Message) engine.Reason {
 	s.mu.Lock()
 	s.busy = true
 	s.mu.Unlock()
-	s.run.own = s.runner.slots.Turn(s.run.Done())
+	s.run.own = s.runner.slots.Turn(s.run)
 	if !s.run.turn.Enter() {
 		return reasonOf(context.Cause(s.p.Context()))
 	}
@@ -160,7 +160,7 @@ func (s *server) End(why engine.Reason) engine.Reason {
 	s.busy = true
 	s.mu.Unlock()
 	if s.inst != nil && why.Word == engine.Normal && s.p.Context().Err() == nil {
-		s.run.own = s.runner.slots.Turn(s.run.Done())
+		s.run.own = s.runner.slots.Turn(s.run)
 		if s.run.turn.Enter() {
 			size := s.runner.cfg.Host.Handling(s.ctx, &engine.Message{Kind: engine.MessageExit, From: s.p.PID(), Reason: why})
 			if r := s.call(abi.Terminate, uint64(size)); r.Word != "" {

@@ -1,10 +1,13 @@
-// Package otp is what OTP builds on processes, for programs in Go.
+// Package otp is what OTP builds on processes, for programs in Go: calls of code
+// ([Apply], as erpc has them), calls of servers ([Call], as gen_server has them),
+// tasks ([Async], [Stream]) and supervisors.
 //
-// A [Supervisor] is a process that starts others, its children, and starts them
+// A [Supervisor] describes a process that starts others, its children, and starts them
 // again when they end, on another node if theirs is lost. A [Sup] asks a running
 // one, on whatever node it is; the same requests are open to guests.
 //
 // All of it are processes of package engine and messages between them: nothing
-// here is known to the wire, and a node needs none of it to run the children of
-// another one's supervisor.
+// here is known to the wire, and a node needs none of it to run the children of another
+// one's supervisor. Functions that take an engine.Process are for the goroutine
+// that runs it; Engine.Go starts one.
 package otp

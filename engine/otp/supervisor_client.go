@@ -86,7 +86,7 @@ func (s Sup) one(ctx context.Context, r request) (Child, error) {
 	return list[0], nil
 }
 
-func (a *answer) list() []Child {
+func (a *response) list() []Child {
 	out := []Child{}
 	for _, i := range a.Children {
 		i.Child.PID, _ = engine.PIDFromBinary(i.PID) // zero if it is none
@@ -96,7 +96,7 @@ func (a *answer) list() []Child {
 }
 
 // ask sends a request and returns the answer.
-func (s Sup) ask(ctx context.Context, r request) (a answer, err error) {
+func (s Sup) ask(ctx context.Context, r request) (a response, err error) {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return a, err

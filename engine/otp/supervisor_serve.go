@@ -9,7 +9,7 @@ import (
 )
 
 // The requests that a supervisor answers: a MessageCall whose data is a request in
-// JSON, and a MessageReply with an answer. They are OTP's by name and meaning; stop
+// JSON, and a MessageReply with a response. They are OTP's by name and meaning; stop
 // has the supervisor end as its parent would. Who may not end the supervisor may only
 // look: which_children and count_children.
 const (
@@ -29,7 +29,7 @@ type request struct {
 	Child *NewChild `json:"child,omitempty"` // of start_child of others
 }
 
-type answer struct {
+type response struct {
 	Error    *engine.Reason `json:"error,omitempty"`
 	Children []childInfo    `json:"children,omitempty"`
 	Count    *Count         `json:"count,omitempty"`
@@ -84,23 +84,23 @@ var (
 func (s *supervisor) serve(m *engine.Message) (stop bool) {
 	var r request
 	if err := json.Unmarshal(m.Data, &r); err != nil {
-		s.reply(m, answer{}, engine.Reasonf(engine.BadArg, "no request to a supervisor: %v", err))
+		s.reply(m, response{}, engine.Reasonf(engine.BadArg, "no request to a supervisor: %v", err))
 		return false
 	}
 	switch r.Op {
 	case opWhich:
-		s.reply(m, answer{Children: s.which()}, nil)
+		s.reply(m, response{Children: s.which()}, nil)
 		return false
 	case opCount:
-		s.reply(m, answer{Count: s.count()}, nil)
+		s.reply(m, response{Count: s.count()}, nil)
 		return false
 	case opStart, opTerminate, opRestart, opDelete, opStop:
 	default:
-		s.reply(m, answer{}, engine.Reasonf(engine.BadArg, "no request %q to a supervisor", r.Op))
+		s.reply(m, response{}, engine.Reasonf(engine.BadArg, "no request %q to a supervisor", r.Op))
 		return false
 	}
 	if !m.MayControl() {
-		s.reply(m, answer{}, engine.Reasonf(engine.NotAllowed, "the supervisor is of another origin"))
+		s.reply(m, response{}, engine.Reasonf(engine.NotAllowed, "the supervisor is of another origin"))
 		return false
 	}
 	switch r.Op {
@@ -112,7 +112,7 @@ func (s *supervisor) serve(m *engine.Message) (stop bool) {
 	}
 	i := slices.IndexFunc(s.children, func(c *child) bool { return c.ID == r.ID })
 	if i < 0 {
-		s.reply(m, answer{}, ErrNotFound)
+		s.reply(m, response{}, ErrNotFound)
 		return false
 	}
 	c := s.children[i]
@@ -123,16 +123,16 @@ func (s *supervisor) serve(m *engine.Message) (stop bool) {
 			s.drop(c)
 		}
 		s.dequeue(c)
-		s.reply(m, answer{}, nil)
+		s.reply(m, response{}, nil)
 	case s.Strategy == SimpleOneForOne:
-		s.reply(m, answer{}, ErrSimpleOneForOne)
+		s.reply(m, response{}, ErrSimpleOneForOne)
 	case s.state(c) == "running":
-		s.reply(m, answer{}, ErrRunning)
+		s.reply(m, response{}, ErrRunning)
 	case s.state(c) == "restarting":
-		s.reply(m, answer{}, ErrRestarting)
+		s.reply(m, response{}, ErrRestarting)
 	case r.Op == opDelete:
 		s.drop(c)
-		s.reply(m, answer{}, nil)
+		s.reply(m, response{}, nil)
 	default:
 		c.caller, c.failures = m, 0
 		s.begin(c, 0)
@@ -148,23 +148,23 @@ func (s *supervisor) startChild(m *engine.Message, r *request) {
 		c.ChildSpec = s.Children[0]
 		c.ID = strconv.Itoa(s.made)
 	} else if r.Child == nil {
-		s.reply(m, answer{}, engine.Reasonf(engine.BadArg, "start_child without a child"))
+		s.reply(m, response{}, engine.Reasonf(engine.BadArg, "start_child without a child"))
 		return
 	} else {
 		c.args = nil
 		c.ChildSpec = r.Child.spec(s.p)
 		if err := c.check(); err != nil {
-			s.reply(m, answer{}, err)
+			s.reply(m, response{}, err)
 			return
 		}
 		for _, d := range s.children {
 			switch {
 			case d.ID != c.ID:
 			case d.pid.IsZero():
-				s.reply(m, answer{}, ErrAlreadyPresent)
+				s.reply(m, response{}, ErrAlreadyPresent)
 				return
 			default:
-				s.reply(m, answer{}, ErrAlreadyStarted)
+				s.reply(m, response{}, ErrAlreadyStarted)
 				return
 			}
 		}
@@ -193,7 +193,7 @@ func (s *supervisor) answer(c *child, pid engine.PID) {
 	}
 	info := s.info(c)
 	info.PID, _ = pid.AppendBinary(nil) // never fails
-	s.reply(c.caller, answer{Children: []childInfo{info}}, nil)
+	s.reply(c.caller, response{Children: []childInfo{info}}, nil)
 	c.caller, c.added = nil, false
 }
 
@@ -203,7 +203,7 @@ func (s *supervisor) refused(c *child, why engine.Reason) bool {
 	if c.caller == nil {
 		return false
 	}
-	s.reply(c.caller, answer{}, why)
+	s.reply(c.caller, response{}, why)
 	added := c.added
 	c.caller, c.added = nil, false
 	c.giveUp()
@@ -216,14 +216,14 @@ func (s *supervisor) refused(c *child, why engine.Reason) bool {
 
 // reply answers a request. Who asked may have a full mailbox, which is not to hold up
 // the supervisor.
-func (s *supervisor) reply(m *engine.Message, a answer, err error) {
+func (s *supervisor) reply(m *engine.Message, a response, err error) {
 	if err != nil {
 		r := asReason(err)
 		a.Error = &r
 	}
 	data, err := json.Marshal(a)
 	if err != nil || len(data) > engine.MaxMessage {
-		a = answer{Error: &engine.Reason{Word: engine.SystemLimit, Detail: "the answer is too large"}}
+		a = response{Error: &engine.Reason{Word: engine.SystemLimit, Detail: "the answer is too large"}}
 		data, _ = json.Marshal(a) // of strings: cannot fail
 	}
 	go s.p.Reply(m, data)

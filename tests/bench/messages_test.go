@@ -9,14 +9,20 @@ import (
 )
 
 // BenchmarkMessages is messages between guests of two nodes, each a process of the
-// system, as a user starts them: round trips, one-way messages, large ones, and round
-// trips beside large ones. It needs clang. Compare it with Erlang's, measured in the
+// system, as a user starts them: round trips, one-way messages, large ones, round
+// trips beside large ones, and from a spawn to the child's first message. It needs clang. Compare it with Erlang's, measured in the
 // same minutes.
 func BenchmarkMessages(b *testing.B) {
 	dir := b.TempDir()
-	command, flow := filepath.Join(dir, "wnode"), filepath.Join(dir, "flow.wasm")
+	command := filepath.Join(dir, "wnode")
 	build(b, exec.Command("go", "build", "-o", command, "../../cmd/wnode"))
-	build(b, exec.Command("clang", "--target=wasm32-wasi", "-I../../sdk/c", "-O2", "-o", flow, "guests/flow.c"))
+	guest := func(name string, args ...string) string {
+		out := filepath.Join(dir, name+".wasm")
+		args = append([]string{"--target=wasm32-wasi", "-I../../sdk/c", "-O2", "-o", out, "guests/" + name + ".c"}, args...)
+		build(b, exec.Command("clang", args...))
+		return out
+	}
+	flow, spawn, first := guest("flow"), guest("spawn"), guest("first", "-nostartfiles")
 	wnode := func(args ...string) string {
 		cmd := exec.Command(command, args...)
 		cmd.Env = append(cmd.Environ(), "WNODE_HOME="+filepath.Join(dir, "home"), "GOMAXPROCS=")
@@ -30,6 +36,7 @@ func BenchmarkMessages(b *testing.B) {
 	b.Cleanup(func() { wnode("down", "kate") })
 	wnode("up", "-d", "alex", "--join", address)
 	b.Cleanup(func() { wnode("down", "alex") })
+	wnode("module", "add", "--on", "kate", "--tag", "first", first)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -43,6 +50,8 @@ func BenchmarkMessages(b *testing.B) {
 		{"one way, 1 MiB", []string{flow, "1048576", "500", "kate"}, map[string]string{"MB/s": `([0-9.]+) MB/s`}},
 		{"round trip beside 1 MiB messages", []string{flow, "1048576", "1", "kate", "2000"},
 			map[string]string{"us-p50": `p50 ([0-9.]+)`, "us-p99": `p99 ([0-9.]+)`}},
+		{"spawn, two nodes", []string{spawn, "first", "5000", "64", "kate"},
+			map[string]string{"us-p50": `p50 ([0-9.]+)`, "us-p99": `p99 ([0-9.]+)`, "spawns/s": `([0-9.]+) spawns/s`}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var out string

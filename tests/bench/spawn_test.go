@@ -88,6 +88,9 @@ func newSpawnNode(tb testing.TB, module []byte) *spawnNode {
 // Resolve implements engine.Modules.
 func (n *spawnNode) Resolve(string) (cid.Cid, error) { return n.module.CID, nil }
 
+// Has implements engine.Modules.
+func (n *spawnNode) Has(c cid.Cid) bool { return c == n.module.CID }
+
 // Open implements engine.Modules.
 func (n *spawnNode) Open(context.Context, cid.Cid, uint64, engine.NodeID) ([]byte, error) {
 	return n.bytes, nil

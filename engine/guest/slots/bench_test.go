@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ func BenchmarkYield(b *testing.B) {
 	}{{"alone", false}, {"others wait", true}} {
 		b.Run(c.name, func(b *testing.B) {
 			s := New(1)
-			t := s.Turn(nil)
+			t := s.Turn(context.Background())
 			t.Enter()
 			t.busy, t.breathe = 0, time.Hour
 			if c.waiting {
@@ -41,7 +42,7 @@ func BenchmarkEnterLeave(b *testing.B) {
 	b.ReportAllocs()
 	var t Turn // part of what a run allocates anyway
 	for b.Loop() {
-		t = s.Turn(nil)
+		t = s.Turn(context.Background())
 		t.Enter()
 		t.Leave()
 	}
@@ -54,7 +55,7 @@ func BenchmarkHandOver(b *testing.B) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		t := s.Turn(done)
+		t := s.Turn(until{done})
 		t.Enter()
 		defer t.Leave()
 		for {
@@ -67,7 +68,7 @@ func BenchmarkHandOver(b *testing.B) {
 			}
 		}
 	}()
-	t := s.Turn(nil)
+	t := s.Turn(context.Background())
 	t.Enter()
 	for b.Loop() {
 		t.since -= slice

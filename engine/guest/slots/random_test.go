@@ -37,7 +37,7 @@ func TestRandom(t *testing.T) {
 				w.wg.Go(func() {
 					kill := make(chan struct{})
 					defer time.AfterFunc(kills[i], func() { close(kill) }).Stop()
-					g := &guest{world: w, turn: w.s.Turn(kill)}
+					g := &guest{world: w, turn: w.s.Turn(until{kill})}
 					defer g.turn.Leave()
 					if !g.turn.Enter() {
 						return
@@ -80,7 +80,7 @@ func TestHammer(t *testing.T) {
 				}
 				kill := make(chan struct{})
 				timer := time.AfterFunc(rand.N(5*time.Millisecond), func() { close(kill) })
-				turn := s.Turn(kill)
+				turn := s.Turn(until{kill})
 				turn.Enter()
 				for range rand.N(100) {
 					if turn.held {

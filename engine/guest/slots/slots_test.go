@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,6 +44,21 @@ func (w *world) check() {
 	}
 }
 
+// until is a context that is done when a channel is closed.
+type until struct{ done <-chan struct{} }
+
+func (u until) Done() <-chan struct{}          { return u.done }
+func (until) Deadline() (t time.Time, ok bool) { return t, false }
+func (until) Value(any) any                    { return nil }
+func (u until) Err() error {
+	select {
+	case <-u.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
 // guest is one that runs in a world.
 type guest struct {
 	*world
@@ -52,7 +68,7 @@ type guest struct {
 
 // start runs f as a guest.
 func (w *world) start(f func(g *guest)) *guest {
-	g := &guest{world: w, turn: w.s.Turn(w.stop)}
+	g := &guest{world: w, turn: w.s.Turn(until{w.stop})}
 	w.wg.Go(func() {
 		defer g.turn.Leave()
 		if g.turn.Enter() {
@@ -234,7 +250,7 @@ func TestFlood(t *testing.T) {
 			for range 4 {
 				w.wg.Go(func() {
 					for {
-						g := &guest{world: w, turn: w.s.Turn(w.stop)}
+						g := &guest{world: w, turn: w.s.Turn(until{w.stop})}
 						if !g.turn.Enter() || g.ended() {
 							g.turn.Leave()
 							return
@@ -291,7 +307,7 @@ func TestEndInQueue(t *testing.T) {
 				w := newWorld(t, 1)
 				begin := time.Now()
 				kill := make(chan struct{})
-				g := &guest{world: w, turn: w.s.Turn(kill)}
+				g := &guest{world: w, turn: w.s.Turn(until{kill})}
 				ended := make(chan struct{})
 				begun := make(chan struct{})
 				go func() {

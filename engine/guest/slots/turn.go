@@ -1,6 +1,9 @@
 package slots
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Turn is one guest's place among the others. One goroutine uses it, the one
 // that runs the guest: Enter, then any of Yield, Pause and Resume, then Leave,
@@ -11,7 +14,7 @@ import "time"
 // be done as ever.
 type Turn struct {
 	slots *Slots
-	done  <-chan struct{}
+	life  context.Context // done when the guest is told to end
 
 	// Of the goroutine.
 	busy    time.Duration // how much more it has computed than it was blocked, lately
@@ -34,8 +37,8 @@ type Turn struct {
 }
 
 // Turn returns the turn of a guest that has not begun. The guest is told to end
-// by closing done.
-func (s *Slots) Turn(done <-chan struct{}) Turn { return Turn{slots: s, done: done} }
+// by the context.
+func (s *Slots) Turn(life context.Context) Turn { return Turn{slots: s, life: life} }
 
 // Enter waits for a slot. It reports whether there is one: not if the guest is
 // told to end before.
@@ -62,7 +65,7 @@ func (t *Turn) wait() (held bool) {
 		defer s.mu.Unlock()
 		t.since = s.now() // it could not run before
 		return true
-	case <-t.done:
+	case <-t.life.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
