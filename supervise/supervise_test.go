@@ -149,6 +149,7 @@ func TestOTP(t *testing.T) {
 				t.Errorf("%s: not as in the file", what)
 			}
 		}
+		synctest.Wait()
 		if n, err := sup.CountChildren(t.Context()); err != nil || n != (otp.Count{Specs: 3, Active: 3, Supervisors: 2, Workers: 1}) {
 			t.Error(n, err)
 		}
