@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -227,7 +228,8 @@ func (a *app) superviseAttached(ctx context.Context, n *wnode.Node, cl control.C
 	l.Follow(pid)
 	text := n.Engine.PIDText(pid)
 	if a.json {
-		fmt.Fprintf(a.err, "{\"pid\":%q,\"name\":%q,\"node\":%q}\n", text, t.Name, nodeName(n, cl))
+		line, _ := json.Marshal(map[string]string{"pid": text, "name": t.Name, "node": nodeName(n, cl)}) // of strings: cannot fail
+		fmt.Fprintf(a.err, "%s\n", line)
 	} else {
 		a.note("%s runs as %s", t.Name, text)
 	}

@@ -44,7 +44,14 @@ type world struct {
 	module engine.Module
 
 	mu    sync.Mutex
-	trace []string // "+a" a started, "-a" it was told to end or ended itself
+	trace []event
+}
+
+// event is something that happened to a child: "+a" it started, "-a" it was told to end
+// or ended itself.
+type event struct {
+	text  string
+	start uint64 // the number of the process that started
 }
 
 func newWorld(t *testing.T, nodes ...string) *world {
@@ -67,20 +74,33 @@ func (w *world) connect(a, b *engine.Engine) {
 	}
 }
 
-func (w *world) note(s string) {
+func (w *world) note(text string, start uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.trace = append(w.trace, s)
+	w.trace = append(w.trace, event{text, start})
 }
 
-// happened returns what was noted since it was last asked, when all rests.
+// happened returns what was noted since it was last asked, when all rests. Starts in a row
+// are in the order in which they were spawned: the next one is when the guest of one is
+// about to run, so that it may come to its note first.
 func (w *world) happened() string {
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := strings.Join(w.trace, " ")
+	for i := 0; i < len(w.trace); i++ {
+		j := i
+		for j < len(w.trace) && w.trace[j].start > 0 {
+			j++
+		}
+		slices.SortFunc(w.trace[i:j], func(a, b event) int { return int(a.start) - int(b.start) })
+		i = max(i, j-1)
+	}
+	var texts []string
+	for _, e := range w.trace {
+		texts = append(texts, e.text)
+	}
 	w.trace = nil
-	return s
+	return strings.Join(texts, " ")
 }
 
 // worker is a child. Its arguments are its name and how it takes shutdown: "" ends,
@@ -88,8 +108,8 @@ func (w *world) happened() string {
 func (w *world) worker(p *engine.Process) engine.Reason {
 	name, manner := p.Spec().Args[0], p.Spec().Args[1]
 	p.TrapExit(manner != "")
-	w.note("+" + name)
-	defer w.note("-" + name)
+	w.note("+"+name, p.PID().Counter)
+	defer w.note("-"+name, 0)
 	for {
 		m, err := p.Receive(engine.Match{}, -1)
 		switch {
@@ -138,12 +158,12 @@ func (w *world) child(text string) otp.ChildSpec {
 	return c
 }
 
-// place is the first of the nodes that is connected.
+// place is the first of the nodes that can be connected.
 func (w *world) place(names []string) func(context.Context) (engine.NodeID, error) {
 	e := w.nodes[0]
-	return func(context.Context) (engine.NodeID, error) {
+	return func(ctx context.Context) (engine.NodeID, error) {
 		for _, name := range names {
-			if id := enginetest.NodeID(name); id == e.Node() || e.Session(id) != nil {
+			if id, err := e.Connect(ctx, name); err == nil {
 				return id, nil
 			}
 		}
@@ -240,7 +260,7 @@ func (w *world) do(s otp.Sup, step string) {
 		}
 	}
 	if err != nil {
-		w.note(fmt.Sprintf("(%v)", err))
+		w.note(fmt.Sprintf("(%v)", err), 0)
 	}
 }
 

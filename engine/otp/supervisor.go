@@ -206,11 +206,15 @@ func (c *ChildSpec) shutdown() Shutdown {
 // sees the loss: for some seconds there can be two of it. Only a cluster-wide name
 // tells which one is meant.
 func (s *Supervisor) Spec(name string) *engine.Spec {
-	return engine.Func(name, func(p *engine.Process) engine.Reason {
+	spec := engine.Func(name, func(p *engine.Process) engine.Reason {
 		p.TrapExit(true)
 		if err := s.Check(); err != nil {
 			return err.(engine.Reason)
 		}
 		return newSupervisor(s, p).run()
 	})
+	// While it waits for a child to end it answers nobody: whoever floods it then loses
+	// requests, and does not end it. What the engine tells of children is never dropped.
+	spec.DropWhenFull = true
+	return spec
 }

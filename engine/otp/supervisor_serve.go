@@ -8,10 +8,8 @@ import (
 	"github.com/wnode-project/wnode/engine"
 )
 
-// The requests that a supervisor answers: a MessageCall whose data is a request in
-// JSON, and a MessageReply with a response. They are OTP's by name and meaning; stop
-// has the supervisor end as its parent would. Who may not end the supervisor may only
-// look: which_children and count_children.
+// The requests that a supervisor answers, as doc.go describes them. They are OTP's by name
+// and meaning; stop has the supervisor end as its parent would.
 const (
 	opWhich     = "which_children"
 	opCount     = "count_children"
