@@ -27,11 +27,11 @@ type actor struct {
 	mu       sync.Mutex
 	links    smallMap[PID, uint64]        // 0: linked, else the number of the unlink that another node has not acknowledged yet
 	monitors smallMap[Ref, PID]           // who watches it
-	watching smallMap[Ref, watched]       // whom it watches
+	watching *smallMap[Ref, watched]      // whom it watches; nil until it does
 	sessions smallMap[*Session, struct{}] // that it must hear the loss of
-	gone     bool                         // links and monitors have been told
 	visible  *visible                     // nil: it has no name, and is in no group
 	hidden   bool                         // and cannot get one any more
+	gone     bool                         // links and monitors have been told
 }
 
 // watched is what a monitor of ours was set for.
@@ -163,10 +163,18 @@ func (a *actor) monitor(sig *Signal) Ref {
 		a.mu.Unlock()
 		return ref
 	}
-	a.watching.set(ref, watched{pid: sig.To, name: sig.Name})
+	a.watches(ref, watched{pid: sig.To, name: sig.Name})
 	a.mu.Unlock()
 	a.bound(sig)
 	return ref
+}
+
+// watches notes whom a monitor is of. a.mu is held.
+func (a *actor) watches(ref Ref, w watched) {
+	if a.watching == nil {
+		a.watching = &smallMap[Ref, watched]{}
+	}
+	a.watching.set(ref, w)
 }
 
 // demonitor takes a monitor back. Its Down is not received any more.
@@ -338,7 +346,7 @@ func (a *actor) lost(s *Session) (sigs []*Signal) {
 func (a *actor) end(r Reason, report *Report) {
 	a.mu.Lock()
 	links, monitors, watching, sessions := a.links, a.monitors, a.watching, a.sessions
-	a.links, a.monitors, a.watching, a.sessions = smallMap[PID, uint64]{}, smallMap[Ref, PID]{}, smallMap[Ref, watched]{}, smallMap[*Session, struct{}]{}
+	a.links, a.monitors, a.watching, a.sessions = smallMap[PID, uint64]{}, smallMap[Ref, PID]{}, nil, smallMap[*Session, struct{}]{}
 	a.gone = true
 	a.mu.Unlock()
 	e := a.eng

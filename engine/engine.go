@@ -182,7 +182,7 @@ func (e *Engine) bounce(sig *Signal, w Word) {
 	back := &Signal{From: sig.To, To: sig.From, Reason: Reason{Word: w}}
 	switch sig.Kind {
 	case KindSpawn:
-		e.refuse(sig, back.Reason)
+		e.refuse(sig.From, sig.To, sig.Spec, back.Reason)
 		return
 	case KindMonitor:
 		back.Kind, back.Ref = KindDown, sig.Ref
@@ -199,22 +199,18 @@ func (e *Engine) bounce(sig *Signal, w Word) {
 }
 
 // refuse tells the spawner why there is no process.
-func (e *Engine) refuse(sig *Signal, r Reason) {
-	if !sig.Spec.Monitor.IsZero() {
-		e.send(&Signal{Kind: KindDown, From: sig.To, To: sig.From, Ref: sig.Spec.Monitor, Reason: r, Report: &Report{}})
+func (e *Engine) refuse(from, to PID, spec *Spec, r Reason) {
+	if !spec.Monitor.IsZero() {
+		e.send(&Signal{Kind: KindDown, From: to, To: from, Ref: spec.Monitor, Reason: r, Report: &Report{}})
 	}
-	if sig.Spec.Link {
-		e.send(&Signal{Kind: KindExit, From: sig.To, To: sig.From, Reason: r})
+	if spec.Link {
+		e.send(&Signal{Kind: KindExit, From: to, To: from, Reason: r})
 	}
 }
 
 // deliver hands a signal to a process of this node. The caller keeps the
 // order: signals of one pair come from one goroutine at a time.
 func (e *Engine) deliver(sig *Signal) {
-	if sig.Kind == KindSpawn {
-		e.create(sig)
-		return
-	}
 	to := sig.To
 	if to.Counter == 0 && sig.Kind == KindMessage && sig.Name != "" {
 		to = e.Whereis(sig.Name)
@@ -244,24 +240,23 @@ func (e *Engine) actor(pid PID) *actor {
 	return nil
 }
 
-// create makes the process of a Spawn signal; its goroutine does the rest.
-func (e *Engine) create(sig *Signal) {
+// create makes a process, whose account is as of Process; its goroutine does the rest.
+func (e *Engine) create(to PID, spec *Spec, account Origin) {
+	p := newProcess(e, to, spec, account)
 	e.mu.Lock()
-	if sig.Spec.Leader.PID.IsZero() {
-		sig.Spec.Leader = e.detached
+	if spec.Leader.PID.IsZero() {
+		spec.Leader = e.detached
+		p.io.leader = e.detached
 	}
-	e.mu.Unlock()
-	p := newProcess(e, sig)
-	e.mu.Lock()
 	var why Reason
 	switch {
 	case e.closed || e.draining:
 		why = Reasonf(SystemLimit, "the node is stopping")
 	case e.processes >= MaxProcesses:
 		why = Reasonf(SystemLimit, "the node runs %d processes", e.processes)
-	case p.spec.run == nil && (e.modules == nil || e.runner == nil):
+	case spec.run == nil && (e.modules == nil || e.runner == nil):
 		why = Reasonf(SystemLimit, "the node runs no modules")
-	case e.ends[sig.To] != nil:
+	case e.ends[to] != nil:
 		why = Reasonf(BadArg, "the pid is taken")
 	default:
 		if why = e.quotas.spawn(p.account); why.Word == "" {
@@ -272,23 +267,23 @@ func (e *Engine) create(sig *Signal) {
 	}
 	e.mu.Unlock()
 	if why.Word != "" {
-		e.refuse(sig, why)
+		e.refuse(spec.Parent, to, spec, why)
 		return
 	}
-	p.bindTo(sig.From.Node)
-	p.bindTo(p.spec.Leader.PID.Node)
-	if p.spec.Name != "" {
-		if err := e.Register(p.spec.Name, p.pid); err != nil {
+	p.bindTo(spec.Parent.Node)
+	p.bindTo(spec.Leader.PID.Node)
+	if spec.Name != "" {
+		if err := e.Register(spec.Name, p.pid); err != nil {
 			p.Kill(asReason(err, NameTaken))
 		}
 	}
-	if p.spec.GlobalName != "" {
-		if err := e.RegisterGlobal(p.spec.GlobalName, p.pid); err != nil {
+	if spec.GlobalName != "" {
+		if err := e.RegisterGlobal(spec.GlobalName, p.pid); err != nil {
 			p.Kill(asReason(err, NameTaken))
 		}
 	}
-	if !p.spec.LinkTo.IsZero() {
-		p.link(p.spec.LinkTo, p.spec.Origin != e.owner)
+	if !spec.LinkTo.IsZero() {
+		p.link(spec.LinkTo, spec.Origin != e.owner)
 	}
 	e.workers.run(p)
 }

@@ -40,7 +40,7 @@ func (p *Process) Info() Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	info := Info{
-		PID: p.pid, Module: p.module.Name, CID: p.module.CID, Entry: p.spec.Entry, State: p.state,
+		PID: p.pid, Module: p.spec.Module.Name, CID: p.cid, Entry: p.spec.Entry, State: p.state,
 		Created: p.created, Origin: p.spec.Origin, Leader: leader, Parent: p.spec.Parent,
 		Reductions: p.reductions.Load(), Messages: queued, MailboxBytes: bytes, Dropped: dropped,
 		TrapsExit: p.trapsExit, Server: p.server != nil,

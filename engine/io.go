@@ -23,17 +23,17 @@ type leaderIO struct {
 	mu     sync.Mutex
 	leader Leader
 	gone   chan struct{} // closed when the leader is gone; nil until someone waits
-	isGone bool
 
 	credit int
 	output uint64        // bytes that may still be written, of Limits.Output
 	more   chan struct{} // has one element when credit was added; nil until someone waits
 
-	buf   []byte // input not read yet
-	eof   bool
-	asked bool
-	ready chan struct{} // closed while Read would not block; nil until someone asks; see setReady
-	open  bool          // ready is not closed
+	buf    []byte // input not read yet
+	isGone bool
+	eof    bool
+	asked  bool
+	open   bool          // ready is not closed
+	ready  chan struct{} // closed while Read would not block; nil until someone asks; see setReady
 
 	nextID     uint64
 	files      map[uint64]chan *FileReply // nil until the first

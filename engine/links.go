@@ -78,14 +78,14 @@ func (p *Process) Spawn(node NodeID, spec *Spec) (PID, error) {
 			return PID{}, Reasonf(NotGranted, "the parent has no grant %q", g)
 		}
 	}
-	spec.Origin, spec.account = p.spec.Origin, p.account
+	spec.Origin = p.spec.Origin
 	if spec.Leader.PID.IsZero() {
 		spec.Leader = p.Leader()
 	}
 	if s := p.reach(node); s != nil {
 		p.introduce(spec.Leader.PID.Node, s)
 	}
-	return p.spawn(node, spec), nil
+	return p.spawn(node, spec, p.account), nil
 }
 
 // introduceTime bounds how long a spawn waits for the leader's node to be connected

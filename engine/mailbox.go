@@ -23,25 +23,25 @@ const (
 // and only the process itself looks and takes.
 type mailbox struct {
 	limit int
-	drop  bool // messages that find it full are dropped
 
 	mu          sync.Mutex
 	first, last *Message
 	bytes, len  int
 	free        int // bytes of messages that do not count
 	nextID      uint64
-	closed      bool
 	dropped     uint64
 
+	drop    bool // messages that find it full are dropped
+	closed  bool
 	rests   bool          // the process has no goroutine until there is something for it
 	waits   bool          // the process waits for a message, or to be ended
 	wake    chan struct{} // has one element when it need not; nil until it waits
 	arrived chan struct{} // closed by the next message; nil while nobody asks
 
-	room   chan struct{} // closed when there is room again; nil while nobody waits for it
-	full   *time.Timer   // runs while it is full or nodes wait
-	since  time.Time     // when it began to run
-	paused smallMap[*Session, int]
+	room   chan struct{}    // closed when there is room again; nil while nobody waits for it
+	full   *time.Timer      // runs while it is full or nodes wait
+	since  time.Time        // when it began to run
+	paused map[*Session]int // nodes that wait, and what they sent since they were asked to
 }
 
 // add appends a message, or drops it if the mailbox is closed. sig is what it came
@@ -124,8 +124,11 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) (asked, beyond boo
 func (b *mailbox) press(cost int, sig *Signal, p *Process) (asked, beyond bool) {
 	if sig != nil && sig.session != nil {
 		from := sig.session
-		n, was := b.paused.get(from)
-		b.paused.set(from, n+cost)
+		n, was := b.paused[from]
+		if b.paused == nil {
+			b.paused = map[*Session]int{}
+		}
+		b.paused[from] = n + cost
 		if !was || sig.Name != "" {
 			from.link.Send(&Signal{Kind: KindWait, From: p.pid, To: from.someone(), Name: sig.Name, N: 1})
 		}
@@ -139,12 +142,7 @@ func (b *mailbox) press(cost int, sig *Signal, p *Process) (asked, beyond bool) 
 }
 
 // waited reports whether nodes wait. b.mu is held.
-func (b *mailbox) waited() bool {
-	for range b.paused.all() {
-		return true
-	}
-	return false
-}
+func (b *mailbox) waited() bool { return len(b.paused) > 0 }
 
 // relax has the time run no more if nobody waits, or begin again if nodes still do.
 // b.mu is held.
@@ -208,10 +206,10 @@ func (b *mailbox) count(m *Message, n int) {
 // goOn tells nodes that were asked to wait that they need not any more. b.mu is
 // held: else it could come after the next wish to wait.
 func (b *mailbox) goOn(p *Process) {
-	for s := range b.paused.all() {
+	for s := range b.paused {
 		s.link.Send(&Signal{Kind: KindWait, From: p.pid, To: s.someone()})
 	}
-	b.paused = smallMap[*Session, int]{}
+	b.paused = nil
 }
 
 // close drops all messages and releases who waits for room.
@@ -235,7 +233,7 @@ func (b *mailbox) close(p *Process) {
 func (b *mailbox) forget(s *Session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.paused.delete(s)
+	delete(b.paused, s)
 	b.relax()
 }
 

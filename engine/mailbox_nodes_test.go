@@ -83,7 +83,7 @@ func TestTinyMailbox(t *testing.T) {
 		l := &sent{}
 		s := up(t, e, l, nil)
 		defer s.Down(nil)
-		e.create(&Signal{Kind: KindSpawn, To: to, Spec: spec})
+		e.create(to, spec, spec.Origin)
 		if err := s.Deliver(data(to, "")); err != nil {
 			t.Fatal(err)
 		}

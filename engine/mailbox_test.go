@@ -21,7 +21,7 @@ func limited(e *Engine, messages int, drop bool, f func(*Process) Reason) *Proce
 	spec.Origin, spec.DropWhenFull = e.owner, drop
 	spec.Limits.Mailbox = uint64(messages) << 10
 	to := PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}
-	e.create(&Signal{Kind: KindSpawn, To: to, Spec: spec})
+	e.create(to, spec, spec.Origin)
 	return e.Process(to)
 }
 

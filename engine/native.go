@@ -40,7 +40,7 @@ func (n *Native) Send(to PID, sig *Signal) {
 // Origin to that of this node's owner.
 func (n *Native) Spawn(node NodeID, spec *Spec) PID {
 	spec.Origin = n.eng.owner
-	return n.spawn(node, spec)
+	return n.spawn(node, spec, spec.Origin)
 }
 
 // Monitor has one Down come when the process ends, with the reference that it

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/ipfs/go-cid"
 )
 
 // State is where a process is in its life.
@@ -38,37 +40,32 @@ type Process struct {
 	report     Report
 	result     *Message // of a call; nil: none yet
 
-	state        State // under actor.mu, as what follows
-	module       Module
-	how          End // of the first kill
-	trapsExit    bool
+	// Under actor.mu.
+	state        State
+	cid          cid.Cid // of its module; undefined: not known yet
 	timers       map[Ref]timer
 	timerBytes   int           // of what they will send
-	watchesNodes bool          // MonitorNode or MonitorNodes was called; under Engine.mu
 	started      chan struct{} // closed when it is not Starting any more; nil until someone asks
 	done         chan struct{} // closed when it is gone from the engine; nil until someone asks
 	isDone       bool
+	how          End // of the first kill
+	trapsExit    bool
+	watchesNodes bool // MonitorNode or MonitorNodes was called; under Engine.mu
 }
 
-func newProcess(e *Engine, sig *Signal) *Process {
-	p := &Process{
-		actor: actor{eng: e, pid: sig.To}, spec: sig.Spec, account: sig.Spec.account, created: time.Now(), state: Starting,
-		module: sig.Spec.Module,
-	}
+func newProcess(e *Engine, pid PID, spec *Spec, account Origin) *Process {
+	p := &Process{actor: actor{eng: e, pid: pid}, spec: spec, account: account, created: time.Now(), state: Starting, cid: spec.Module.CID}
 	p.self = p
-	p.io.init(sig.Spec)
-	if p.mailbox.limit = int(min(sig.Spec.Limits.Mailbox, math.MaxInt32)); p.mailbox.limit == 0 {
+	p.io.init(spec)
+	if p.mailbox.limit = int(min(spec.Limits.Mailbox, math.MaxInt32)); p.mailbox.limit == 0 {
 		p.mailbox.limit = DefaultMailbox
 	}
-	p.mailbox.drop = sig.Spec.DropWhenFull
-	if p.account == (Origin{}) {
-		p.account = p.spec.Origin
+	p.mailbox.drop = spec.DropWhenFull
+	if spec.Link {
+		p.links.set(spec.Parent, 0)
 	}
-	if sig.Spec.Link {
-		p.links.set(sig.From, 0)
-	}
-	if !sig.Spec.Monitor.IsZero() {
-		p.monitors.set(sig.Spec.Monitor, sig.From)
+	if !spec.Monitor.IsZero() {
+		p.monitors.set(spec.Monitor, spec.Parent)
 	}
 	return p
 }
@@ -83,7 +80,9 @@ func (p *Process) Engine() *Engine { return p.eng }
 func (p *Process) Module() Module {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.module
+	m := p.spec.Module
+	m.CID = p.cid
+	return m
 }
 
 // Context is done when the process is to end. Host functions that block watch
@@ -242,7 +241,7 @@ func (p *Process) main() Reason {
 			return asReason(err, ModuleNotFound)
 		}
 		p.mu.Lock()
-		p.module.CID = c
+		p.cid = c
 		p.mu.Unlock()
 		m.CID = c
 	}
@@ -252,11 +251,9 @@ func (p *Process) main() Reason {
 			return err.(Reason)
 		}
 	}
-	begin := time.Now()
-	report.Fetch = begin.Sub(p.created)
 	r := p.eng.runner.Run(p, data, report)
 	if report.Run == 0 {
-		report.Run = time.Since(begin)
+		report.Run = time.Since(p.created) - report.Fetch
 	}
 	return r
 }

@@ -46,7 +46,7 @@ func servers(f serving) *Engine {
 // server starts a process, and returns when it is known.
 func server(e *Engine) *Process {
 	to := PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}
-	e.create(&Signal{Kind: KindSpawn, To: to, Spec: &Spec{Module: Module{Name: "server"}}})
+	e.create(to, &Spec{Module: Module{Name: "server"}}, Origin{})
 	return e.Process(to)
 }
 

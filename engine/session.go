@@ -147,7 +147,7 @@ func (s *Session) Deliver(sig *Signal) error {
 	}
 	if !s.peer.Roles.Allows(action) {
 		if sig.Kind == KindSpawn {
-			e.refuse(sig, Reasonf(NotAllowed, "the role does not allow %s", action))
+			e.refuse(sig.From, sig.To, sig.Spec, Reasonf(NotAllowed, "the role does not allow %s", action))
 		}
 		return nil
 	}
@@ -176,11 +176,10 @@ func (s *Session) Deliver(sig *Signal) error {
 		if ref := sig.Spec.Monitor; !ref.IsZero() && ref.Node != s.peer.Node {
 			return fmt.Errorf("a monitor with a reference that is not its to make")
 		}
-		sig.Spec.account = s.peer.Origin
 		if sig.Spec.Origin != s.peer.Origin {
 			sig.Spec.Origin = vouched(s.peer.Origin, sig.Spec.Origin)
 		}
-		e.deliver(sig)
+		e.create(sig.To, sig.Spec, s.peer.Origin)
 	case KindMonitor:
 		// Else it could take the place of another node's monitor.
 		if sig.Ref.Node != s.peer.Node {
@@ -320,7 +319,7 @@ func (s *Session) Down(why error) {
 	s.held, s.names = nil, nil
 	s.mu.Unlock()
 	s.cancel()
-	e.unlearn(s) // who hears that a process is lost finds its names free
+	e.unlearn(s) // first: who is told that a process is lost finds it no more by its name
 	for p := range bound {
 		p.sessionDown(s)
 	}

@@ -3,7 +3,8 @@ package engine
 import "iter"
 
 // smallMap is a map that takes no memory of its own for its first element:
-// nearly all processes have one monitor, or one link. The zero value is empty.
+// nearly all processes have one monitor, or one link. The zero value is empty, and so is
+// nil, which set does not take.
 type smallMap[K comparable, V any] struct {
 	key  K
 	val  V
@@ -24,6 +25,9 @@ func (m *smallMap[K, V]) set(k K, v V) {
 }
 
 func (m *smallMap[K, V]) get(k K) (v V, ok bool) {
+	if m == nil {
+		return v, false
+	}
 	if m.one && m.key == k {
 		return m.val, true
 	}
@@ -33,6 +37,9 @@ func (m *smallMap[K, V]) get(k K) (v V, ok bool) {
 
 // delete removes the element, and reports whether it was there.
 func (m *smallMap[K, V]) delete(k K) bool {
+	if m == nil {
+		return false
+	}
 	if m.one && m.key == k {
 		var zeroK K
 		var zeroV V
@@ -47,7 +54,7 @@ func (m *smallMap[K, V]) delete(k K) bool {
 // all returns the elements in no order. An element may be deleted on the way.
 func (m *smallMap[K, V]) all() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		if m.one && !yield(m.key, m.val) {
+		if m == nil || m.one && !yield(m.key, m.val) {
 			return
 		}
 		for k, v := range m.more {

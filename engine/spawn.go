@@ -18,78 +18,68 @@ func (e *Engine) Go(name string, f func(*Process) Reason) PID {
 // Start starts a process here that no process of this node asked for: the spec says
 // of which origin it is and who its parent, if any. The engine owns spec from here on.
 func (e *Engine) Start(spec *Spec) PID {
-	sig := &Signal{Kind: KindSpawn, To: PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}, Spec: spec}
-	to := sig.To
-	e.create(sig)
+	to := PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}
+	e.create(to, spec, spec.Origin)
 	return to
 }
 
-// spawn sends a Spawn signal. It never fails: without a session the pid is already
-// useless, and spec.Monitor and spec.Link say noconnection.
-func (a *actor) spawn(node NodeID, spec *Spec) PID {
+// spawn starts a process, whose account is as of Process. It never fails: without a
+// session the pid is already useless, and spec.Monitor and spec.Link say noconnection.
+func (a *actor) spawn(node NodeID, spec *Spec, account Origin) PID {
 	e := a.eng
 	spec.Parent = a.pid
-	sig := &Signal{Kind: KindSpawn, From: a.pid, Spec: spec}
-	var s *Session
-	if node != e.node {
-		s = e.Session(node)
-	}
 	to := PID{Node: node, Counter: e.counter.Add(1)}
 	if node == e.node {
 		to.Incarnation = e.inc
-	}
-	if s == nil {
-		sig.To = to
-		a.watch(sig)
-		if node == e.node {
-			e.create(sig)
-		} else {
-			e.bounce(sig, NoConnection)
-		}
+		a.watch(to, spec)
+		e.create(to, spec, account)
 		return to
+	}
+	refuse := func(why Reason) PID {
+		a.watch(to, spec)
+		e.refuse(a.pid, to, spec, why)
+		return to
+	}
+	s := e.Session(node)
+	if s == nil {
+		return refuse(Reason{Word: NoConnection})
 	}
 	to.Incarnation, to.Minter = s.peer.Incarnation, s.peer.Minter
-	var why Reason
-	switch n := spec.size(); {
-	case spec.run != nil:
-		why = Reasonf(NotSup, "a function of Go runs on its own node alone")
-	case n > MaxSpec:
-		why = Reasonf(BadArg, "arguments and environment take %d bytes, the limit is %d", n, MaxSpec)
+	if spec.run != nil {
+		return refuse(Reasonf(NotSup, "a function of Go runs on its own node alone"))
 	}
-	if why.Word != "" {
-		sig.To = to
-		a.watch(sig)
-		e.refuse(sig, why)
-		return to
+	if n := spec.size(); n > MaxSpec {
+		return refuse(Reasonf(BadArg, "arguments and environment take %d bytes, the limit is %d", n, MaxSpec))
 	}
 	// The peer checks that the pids we mint there come in order.
 	s.spawns.Lock()
 	to.Counter = e.counter.Add(1)
-	sig.To = to
-	a.watch(sig)
+	a.watch(to, spec)
 	lost := (spec.Link || !spec.Monitor.IsZero()) && !a.bind(s)
 	if !lost {
-		s.link.Send(sig)
+		s.link.Send(&Signal{Kind: KindSpawn, From: a.pid, To: to, Spec: spec})
 	}
 	s.spawns.Unlock()
 	if lost {
-		e.bounce(sig, NoConnection)
+		e.refuse(a.pid, to, spec, Reason{Word: NoConnection})
 	}
 	return to
 }
 
-// watch links and monitors the process that a Spawn signal is about to make, as its
-// spec says.
-func (a *actor) watch(sig *Signal) {
+// watch links and monitors a process that is about to be made, as its spec says.
+func (a *actor) watch(to PID, spec *Spec) {
+	if !spec.Link && spec.Monitor.IsZero() {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.gone {
 		return
 	}
-	if sig.Spec.Link {
-		a.links.set(sig.To, 0)
+	if spec.Link {
+		a.links.set(to, 0)
 	}
-	if !sig.Spec.Monitor.IsZero() {
-		a.watching.set(sig.Spec.Monitor, watched{pid: sig.To, call: sig.Spec.Call})
+	if !spec.Monitor.IsZero() {
+		a.watches(spec.Monitor, watched{pid: to, call: spec.Call})
 	}
 }

@@ -39,8 +39,7 @@ type Spec struct {
 
 	DropWhenFull bool // messages that find its mailbox full are dropped; else senders wait
 
-	run     func(*Process) Reason // nil: Module is run
-	account Origin                // whose quota it counts towards; zero: Origin's
+	run func(*Process) Reason // nil: Module is run
 }
 
 // MaxSpec bounds the arguments, environment, input and other texts of a spec, in bytes

@@ -124,6 +124,13 @@ func receive(c *call, p *engine.Process, a []uint64) abi.Errno {
 	if errno != 0 {
 		return errno
 	}
+	// Before it waits, perhaps for ever.
+	if _, errno := c.mem.bytes(a[4], 4); errno != 0 {
+		return errno
+	}
+	if _, errno := c.mem.bytes(a[1], min(1, a[2])); errno != 0 {
+		return errno
+	}
 	m, err := p.Await(match, time.Duration(max(int64(a[3]), -1)))
 	c.live()
 	switch {

@@ -20,3 +20,11 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+func TestCuts(t *testing.T) {
+	enginetest.Cuts(t, func(t *testing.T, p *enginetest.Programs) enginetest.Cluster {
+		c := newCluster(t)
+		c.programs = p
+		return c
+	})
+}

@@ -74,8 +74,16 @@ func (c *testCluster) node(name string, user byte, change func(*Config)) *testNo
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.mu.Lock()
+	before := c.nodes[name]
+	c.mu.Unlock()
+	incarnation := uint32(1)
+	if before != nil {
+		before.stop()
+		incarnation += before.eng.Incarnation()
+	}
 	cfg.Engine = engine.New(engine.Config{
-		Node: id, Name: cfg.Name, Incarnation: 1, Owner: engine.Origin(userKey.Public().(ed25519.PublicKey)),
+		Node: id, Name: cfg.Name, Incarnation: incarnation, Owner: engine.Origin(userKey.Public().(ed25519.PublicKey)),
 		Runner: c.programs,
 	})
 	n, err := Start(c.t.Context(), cfg)

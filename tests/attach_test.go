@@ -1,8 +1,12 @@
 package tests
 
 import (
+	"reflect"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/term"
 )
 
 // leader returns the group leader of a process.
@@ -105,5 +109,34 @@ func TestShellOnATerminal(t *testing.T) {
 	x.typed("\x04")
 	if code := x.exit(); code != 0 {
 		t.Errorf("exit %d", code)
+	}
+}
+
+// A shell that waits for a line, or for what it evaluates, ends when it is told to, and
+// leaves the terminal as it was.
+func TestShellIsTerminated(t *testing.T) {
+	h := newHost(t)
+	h.up("kate")
+	for _, typed := range []string{"", "receive(timeout=600)\r"} {
+		x := onTerminal(t, h.command("shell"))
+		x.expect(">>> ")
+		if typed != "" {
+			x.typed(typed)
+			x.expect("receive(timeout=600)\r\n")
+		}
+		before, err := term.GetState(int(x.tty.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if code := x.exit(); code != 143 {
+			t.Errorf("exit %d", code)
+		}
+		after, err := term.GetState(int(x.tty.Fd()))
+		if raw := typed == ""; err != nil || raw == reflect.DeepEqual(before, after) {
+			t.Errorf("the terminal was raw: %v; is it as it was then: %v, %v", raw, !raw, err)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/control"
 	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/placement"
 )
 
 const procHelp = `A process is a PID as ps prints it, NAME@NODE, or @NAME for a name in the cluster.`
@@ -80,6 +81,7 @@ func (a *app) sendCmd() *cobra.Command {
 		Use:   "send PROC MESSAGE",
 		Short: "Send a message to a process",
 		Long: `Send a message to a process and return when it is in its mailbox. ` + procHelp + `
+NAME@all and other selectors send it to the process of that name on each node.
 MESSAGE - is what stdin has.`,
 		Example: `  wnode send kate.1.3.19 hello
   wnode send counter@kate --cast "inc 2"
@@ -96,21 +98,38 @@ MESSAGE - is what stdin has.`,
 			if len(data) > engine.MaxMessage {
 				return usagef("a message has at most %s", engine.SizeText(engine.MaxMessage))
 			}
+			m := engine.Message{Kind: engine.MessageData, Tag: tag, Data: data}
+			if cast {
+				m.Kind = engine.MessageCast
+			}
+			name, on, named := strings.Cut(args[0], "@")
+			if sel, err := placement.Parse(on); named && name != "" && err == nil && (sel.Searches() || strings.Contains(on, ",")) {
+				return a.sendEach(c.Context(), name, on, m)
+			}
 			p, err := a.find(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			defer p.Close()
-			m := &engine.Message{Kind: engine.MessageData, Tag: tag, Data: data}
-			if cast {
-				m.Kind = engine.MessageCast
-			}
-			return p.send(c.Context(), args[0], m)
+			return p.send(c.Context(), args[0], &m)
 		},
 	}
 	c.Flags().Uint64Var(&tag, "tag", 0, "give it the tag `N`, by which a receiver can choose")
 	c.Flags().BoolVar(&cast, "cast", false, "send a cast, for a server")
 	return c
+}
+
+// sendEach sends a message to who has a name on each node of a selector. Those where
+// nobody has are reported.
+func (a *app) sendEach(ctx context.Context, name, on string, m engine.Message) error {
+	return a.each(ctx, on, func(ctx context.Context, node string, c control.Client) error {
+		pid, err := c.Whereis(ctx, name, false)
+		if err != nil {
+			return err
+		}
+		own := m
+		return proc{Client: c, pid: pid}.send(ctx, name+"@"+node, &own)
+	})
 }
 
 // send sends a message and returns when it has arrived: what the process watches

@@ -114,6 +114,7 @@ func (a *app) evalOnce(ctx context.Context, s *shell.Session, l *origin.Leader, 
 type lines struct {
 	out, err io.Writer
 	read     func(prompt string) (string, error)
+	restore  func() // the terminal, while a line is read; may be nil
 }
 
 // lines returns an editor on a terminal, else what stdin has.
@@ -138,9 +139,15 @@ func (a *app) lines(once bool) lines {
 		_ = t.SetSize(w, h)
 	}
 	x := &screen{edits: t, plain: out}
-	return lines{out: x, err: x, read: func(prompt string) (string, error) {
-		if old, err := term.MakeRaw(fd); err == nil {
-			defer term.Restore(fd, old)
+	plain, err := term.GetState(fd)
+	restore := func() {
+		if err == nil {
+			_ = term.Restore(fd, plain)
+		}
+	}
+	return lines{out: x, err: x, restore: restore, read: func(prompt string) (string, error) {
+		if _, err := term.MakeRaw(fd); err == nil {
+			defer restore()
 		}
 		x.edit(true)
 		defer x.edit(false)
@@ -174,35 +181,63 @@ func (x *screen) Write(b []byte) (int, error) {
 	return x.plain.Write(b)
 }
 
+// next reads a line. A signal ends the wait for it: on a terminal Ctrl-C is none then.
+func (l lines) next(prompt string, stop <-chan os.Signal) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	got := make(chan line, 1)
+	go func() { // it stays if a signal comes: a read cannot be called off
+		text, err := l.read(prompt)
+		got <- line{text, err}
+	}()
+	select {
+	case r := <-got:
+		return r.text, r.err
+	case sig := <-stop:
+		if l.restore != nil {
+			l.restore()
+		}
+		return "", endedBy(sig)
+	}
+}
+
+func endedBy(sig os.Signal) error {
+	return &failure{"interrupted", signalCode(sig), signalCode(sig), interrupted{sig}}
+}
+
 // interact evaluates line after line. An error is printed, and the next line is read.
 func (a *app) interact(ctx context.Context, s *shell.Session, leader *origin.Leader, l lines, stop <-chan os.Signal) error {
 	for {
-		text, err := l.read(">>> ")
+		text, err := l.next(">>> ", stop)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		select {
-		case <-stop: // of an evaluation that had ended by then
-		default:
-		}
 		evaluating, cancel := context.WithCancel(ctx)
 		done := make(chan struct{})
+		var ended error
 		go func() {
 			defer close(done)
 			select {
-			case <-stop:
+			case sig := <-stop:
+				if sig != os.Interrupt {
+					ended = endedBy(sig)
+				}
 				cancel()
 			case <-evaluating.Done():
 			}
 		}()
-		value, err := s.Eval(evaluating, text, func() (string, error) { return l.read("... ") })
+		value, err := s.Eval(evaluating, text, func() (string, error) { return l.next("... ", nil) })
 		leader.Flush(evaluating) // what was written before the value is known
 		cancel()
 		<-done
 		switch {
+		case ended != nil:
+			return ended
 		case err != nil:
 			fmt.Fprintf(l.err, "%s\n", clean(err.Error()))
 		case value != "":

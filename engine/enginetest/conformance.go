@@ -16,7 +16,8 @@ import (
 // Cluster makes nodes that can reach each other by name.
 type Cluster interface {
 	// Start starts a node of a user, whose processes run the cluster's
-	// programs. It is stopped when the test ends.
+	// programs. It is stopped when the test ends. One of that name that was started
+	// before is stopped first, and has its next life.
 	Start(name string, user byte) *engine.Engine
 	// Cut breaks the session between two nodes; they may connect again.
 	Cut(a, b *engine.Engine)

@@ -40,3 +40,9 @@ func throughWire(s *engine.Signal) (*engine.Signal, error) {
 		wire.Endpoint{Node: s.From.Node, Incarnation: s.From.Incarnation},
 		wire.Endpoint{Node: s.To.Node, Incarnation: s.To.Incarnation})
 }
+
+func TestCuts(t *testing.T) {
+	enginetest.Cuts(t, func(t *testing.T, p *enginetest.Programs) enginetest.Cluster {
+		return enginetest.NewNetwork(t, p, throughWire)
+	})
+}

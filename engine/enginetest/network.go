@@ -51,8 +51,17 @@ func NodeID(name string) (id engine.NodeID) {
 
 // Start implements Cluster.
 func (n *Network) Start(name string, user byte) *engine.Engine {
+	n.mu.Lock()
+	before := n.nodes[name]
+	delete(n.nodes, name)
+	n.mu.Unlock()
+	incarnation := uint32(1)
+	if before != nil {
+		before.Close()
+		incarnation += before.Incarnation()
+	}
 	e := engine.New(engine.Config{
-		Node: NodeID(name), Name: name, Incarnation: 1, Owner: engine.Origin{user},
+		Node: NodeID(name), Name: name, Incarnation: incarnation, Owner: engine.Origin{user},
 		Runner: n.programs, Modules: n.programs,
 	})
 	e.Use(&dist{n, e}, n.programs)

@@ -179,12 +179,20 @@ func testNamesHeal(e *env) {
 	if e.there == e.alex {
 		return
 	}
-	b := e.puppet(e.there, "b")
+	a, b := e.puppet(e.alex, "a"), e.puppet(e.there, "b")
 	must(e, e.there.RegisterGlobal("n", b.PID()))
 	must(e, e.there.Join("g", b.PID()))
 	must(e, e.there.Join("g", b.PID()))
+	a.do(func(p *engine.Process) { p.Monitor(b.PID()) })
 	e.settle()
+	told := a.start(func(p *engine.Process) { // who is told of its loss does not find it any more
+		m, err := p.Receive(engine.Match{}, patience)
+		if pid := e.alex.WhereisGlobal("n"); m == nil || !pid.IsZero() || len(e.alex.Members("g")) != 0 {
+			e.Errorf("%v, %v; then it is %v", m, err, pid)
+		}
+	})
 	e.lost(e.alex, e.kate)
+	<-told
 	if pid := e.alex.WhereisGlobal("n"); !pid.IsZero() || len(e.alex.Members("g")) != 0 || len(e.alex.Groups()) != 0 {
 		e.Error("alex knows what kate said")
 	}

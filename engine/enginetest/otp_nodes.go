@@ -13,6 +13,7 @@ var nodes = []sentence{
 	{"monitors of one node count, and are told once", testMonitorNode},
 	{"a node that cannot be connected is down at once", testMonitorNodeUnreachable},
 	{"connected nodes are listed", testNodeList},
+	{"a node that is started again is another one: what it ran is dead", testRestart},
 }
 
 func testUseConnects(e *env) {
@@ -131,4 +132,49 @@ func testNodeList(e *env) {
 			e.Errorf("%s lists %q", c.at.Name(), names)
 		}
 	}
+}
+
+func testRestart(e *env) {
+	if e.there == e.alex {
+		return
+	}
+	carol := e.cluster.Start("carol", 1)
+	e.heal(e.alex, carol)
+	a, b := e.puppet(e.alex, "a"), e.puppet(carol, "b")
+	must(e, carol.Register("n", b.PID()))
+	must(e, carol.RegisterGlobal("n", b.PID()))
+	a.do(func(p *engine.Process) {
+		p.Monitor(b.PID())
+		p.Link(b.PID())
+	})
+	e.ping(e.alex, carol)
+	again := e.cluster.Start("carol", 1)
+	a.do(func(p *engine.Process) {
+		for range 2 {
+			if m, err := p.Receive(engine.Match{Kinds: 1<<engine.MessageDown | 1<<engine.MessageExit}, patience); m == nil || m.From != b.PID() {
+				e.Errorf("%v, %v", m, err)
+			}
+		}
+	})
+	e.heal(e.alex, again)
+	if again.Node() != carol.Node() || again.Incarnation() != carol.Incarnation()+1 {
+		e.Errorf("it is %v %d, and was %v %d", again.Node(), again.Incarnation(), carol.Node(), carol.Incarnation())
+	}
+	c := e.puppet(again, "c")
+	a.send(b.PID(), "to the dead")
+	a.do(func(p *engine.Process) { p.Monitor(b.PID()) })
+	a.sees("DOWN b noproc")
+	a.do(func(p *engine.Process) { p.Link(b.PID()) })
+	a.sees("EXIT b noproc")
+	a.do(func(p *engine.Process) {
+		must(e, p.Exit(b.PID(), kill))
+		p.MonitorName(again.Node(), "n")
+	})
+	a.sees("DOWN someone noproc")
+	if pid := e.alex.WhereisGlobal("n"); !pid.IsZero() {
+		e.Errorf("the name is %v", pid)
+	}
+	e.ping(e.alex, again)
+	c.seesNothing()
+	again.Close()
 }

@@ -21,7 +21,8 @@ const (
 	// maxIdle is how many bytes of modules, as files, are kept compiled while no
 	// process uses them. Machine code is several times larger.
 	maxIdle = 64 << 20
-	// maxCompile is how long a compilation may take, from its begin.
+	// maxCompile is how long a compilation may take, from its begin, if this program
+	// has a core for itself.
 	maxCompile = 10 * time.Second
 	// maxReason bounds what the compiler says of a module, in bytes.
 	maxReason = 500
@@ -29,15 +30,16 @@ const (
 
 // compiled holds each module once, compiled on first use.
 type compiled struct {
-	rt    wazero.Runtime
-	host  func() error // adds the host modules to rt, once; an instance needs them
-	pool  *pool
-	snaps *snapshots
-	disk  *codecache.Cache   // nil: none
-	cores int                // as many as guests run at once
-	heavy func(n int) func() // counts a compilation as computing; nil: nobody counts
-	slots *compileSlots
-	limit time.Duration // maxCompile, but in tests
+	rt     wazero.Runtime
+	host   func() error // adds the host modules to rt, once; an instance needs them
+	pool   *pool
+	snaps  *snapshots
+	disk   *codecache.Cache   // nil: none
+	cores  int                // as many as guests run at once
+	heavy  func(n int) func() // counts a compilation as computing; nil: nobody counts
+	slots  *compileSlots
+	limit  time.Duration        // maxCompile, but in tests
+	worked func() time.Duration // as the function, but in tests
 
 	wg sync.WaitGroup
 
@@ -87,50 +89,48 @@ func (c *compiled) init(rt wazero.Runtime, host func() error, p *pool, s *snapsh
 	c.rt, c.host, c.pool, c.snaps, c.disk, c.cores = rt, sync.OnceValue(host), p, s, disk, cores
 	// At least two, or one bomb would keep all others waiting.
 	c.slots = newCompileSlots(max(2, c.cores))
-	c.limit = maxCompile
+	c.limit, c.worked = maxCompile, worked
 	c.byID = map[cid.Cid]*entry{}
 }
 
-// get returns the compiled module and a function to call when it is not used any
-// more. Callers that want the same module wait for one compilation; it goes on
+// get returns the compiled module; release is called when it is not used any more.
+// Callers that want the same module wait for one compilation; it goes on
 // when the one that began it gives up, so that the next finds it done. A module
 // that was refused, or that took too long, is refused at once the next time.
-func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) get(ctx context.Context, m engine.ModuleData, o engine.Origin) (*entry, error) {
 	return c.getCounted(ctx, m, nil, o)
 }
 
 // find is as get, of a module that is compiled or refused; else the entry is nil.
-func (c *compiled) find(id cid.Cid, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) find(id cid.Cid, o engine.Origin) (*entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.refused.get(id); err != nil || !c.byID[id].compiled() {
-		return nil, nil, err
+		return nil, err
 	}
-	e := c.use(engine.ModuleData{CID: id}, nil, o)
-	return e, func() { c.release(e) }, nil
+	return c.use(engine.ModuleData{CID: id}, nil, o), nil
 }
 
 // getCounted is as get, of a module that was counted already, unless that is nil.
-func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, func(), error) {
+func (c *compiled) getCounted(ctx context.Context, m engine.ModuleData, counted *counted, o engine.Origin) (*entry, error) {
 	c.mu.Lock()
 	if err := c.refused.get(m.CID); err != nil {
 		c.mu.Unlock()
-		return nil, nil, err
+		return nil, err
 	}
 	e := c.use(m, counted, o)
 	c.mu.Unlock()
-	release := func() { c.release(e) }
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
-		release()
-		return nil, nil, context.Cause(ctx)
+		c.release(e)
+		return nil, context.Cause(ctx)
 	}
 	if e.err != nil {
-		release()
-		return nil, nil, e.err
+		c.release(e)
+		return nil, e.err
 	}
-	return e, release, nil
+	return e, nil
 }
 
 // use returns the module's entry with one user more, and begins to compile a
@@ -180,11 +180,11 @@ func (c *compiled) compile(e *entry, b []byte, m *counted) {
 	if c.heavy != nil {
 		defer c.heavy(c.cores)()
 	}
-	late := time.AfterFunc(c.limit, func() {
+	late := afterWork(c.limit, c.worked, func() {
 		c.done(e, found{}, engine.Reasonf(engine.ModuleInvalid,
 			"the module takes longer than %v to compile: split it, build with optimisation, or try a node that is less busy", c.limit))
 	})
-	defer late.Stop()
+	defer late()
 	err := c.host()
 	if err == nil && m == nil {
 		m, err = count(b)

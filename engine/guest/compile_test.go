@@ -37,6 +37,8 @@ func newCompiled(t *testing.T) (*compiled, *countingRuntime) {
 	rt := &countingRuntime{Runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter()), hold: make(chan struct{})}
 	c := &compiled{}
 	c.init(rt, func() error { return nil }, &pool{}, &snapshots{}, nil, 2)
+	begin := time.Now()
+	c.worked = func() time.Duration { return time.Since(begin) }
 	t.Cleanup(func() {
 		c.close()
 		if err := rt.Close(ctx); err != nil {
@@ -76,20 +78,20 @@ func TestCompileOnce(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(enough)
-	if _, _, err := c.get(ctx, m, engine.Origin{}); !errors.Is(err, enough) {
+	if _, err := c.get(ctx, m, engine.Origin{}); !errors.Is(err, enough) {
 		t.Errorf("gave up: %v", err)
 	}
 	var wg sync.WaitGroup
 	entries := make([]*entry, 50)
 	for i := range entries {
 		wg.Go(func() {
-			e, release, err := c.get(context.Background(), m, engine.Origin{})
+			e, err := c.get(context.Background(), m, engine.Origin{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			entries[i] = e
-			release()
+			c.release(e)
 		})
 	}
 	close(rt.hold)
@@ -114,7 +116,7 @@ func TestCompileErrorKept(t *testing.T) {
 	m := moduleData(bad)
 	var first error
 	for range 3 {
-		_, _, err := c.get(context.Background(), m, engine.Origin{})
+		_, err := c.get(context.Background(), m, engine.Origin{})
 		if first == nil {
 			first = err
 		}
@@ -133,6 +135,22 @@ func numbered(t *testing.T, n int) engine.ModuleData {
 	return moduleData(append(nothing(t), 0, 6, 4, 'a'+byte(n>>12&15), 'a'+byte(n>>8&15), 'a'+byte(n>>4&15), 'a'+byte(n&15), 0))
 }
 
+// On a machine that is busy with something else a compilation may take longer.
+func TestCompileOnBusyMachine(t *testing.T) {
+	for share, want := range map[time.Duration]time.Duration{1: 10 * time.Second, 4: 40 * time.Second, 100: 60 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c, rt := newCompiled(t)
+			begin := time.Now()
+			c.worked = func() time.Duration { return time.Since(begin) / share }
+			_, err := c.get(context.Background(), numbered(t, 0), engine.Origin{})
+			if took := time.Since(begin); err == nil || took != want {
+				t.Errorf("with a share of 1/%d: %v after %v, want %v", share, err, took, want)
+			}
+			close(rt.hold)
+		})
+	}
+}
+
 // A compilation that takes too long costs those that wait for it an error, and
 // its origin the slot until it ends; it is not tried again. Others do not wait.
 func TestCompileTooLong(t *testing.T) {
@@ -140,14 +158,14 @@ func TestCompileTooLong(t *testing.T) {
 		c, rt := newCompiled(t)
 		slow, other := engine.Origin{1}, engine.Origin{2}
 		begin := time.Now()
-		_, _, err := c.get(context.Background(), numbered(t, 0), slow)
+		_, err := c.get(context.Background(), numbered(t, 0), slow)
 		took := time.Since(begin)
 		var why engine.Reason
 		if !errors.As(err, &why) || why.Word != engine.ModuleInvalid || !strings.Contains(why.Detail, "longer than 10s to compile") || took != 10*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
 		begin = time.Now()
-		if _, _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || time.Since(begin) != 0 {
+		if _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || time.Since(begin) != 0 {
 			t.Errorf("again: %v after %v", again, time.Since(begin))
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -165,7 +183,7 @@ func TestCompileTooLong(t *testing.T) {
 		if n := rt.n.Load(); n != 3 {
 			t.Errorf("%d compilations", n)
 		}
-		if _, _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || rt.n.Load() != 3 {
+		if _, again := c.get(context.Background(), numbered(t, 0), slow); again != err || rt.n.Load() != 3 {
 			t.Errorf("after it has ended: %v", again)
 		}
 	})
@@ -179,12 +197,12 @@ func TestCompileFair(t *testing.T) {
 		c.slots = newCompileSlots(3)
 		want := func(n int, o byte) {
 			go func() {
-				_, release, err := c.get(context.Background(), numbered(t, n), engine.Origin{o})
+				e, err := c.get(context.Background(), numbered(t, n), engine.Origin{o})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				release()
+				c.release(e)
 			}()
 			synctest.Wait()
 		}
@@ -230,7 +248,7 @@ func TestRefusedBounded(t *testing.T) {
 func TestCompiledIdle(t *testing.T) {
 	c, rt := newCompiled(t)
 	close(rt.hold)
-	_, release, err := c.get(context.Background(), moduleData(nothing(t)), engine.Origin{})
+	e, err := c.get(context.Background(), moduleData(nothing(t)), engine.Origin{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,18 +258,18 @@ func TestCompiledIdle(t *testing.T) {
 		return moduleData(append(append(numbered(t, n).Bytes, code(0, uleb(size+1), 0)...), make([]byte, size)...))
 	}
 	for i := range 3 {
-		_, release, err := c.get(context.Background(), part(i), engine.Origin{})
+		e, err := c.get(context.Background(), part(i), engine.Origin{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		release()
+		c.release(e)
 	}
 	for i, want := range []bool{false, true, true} {
 		if id := part(i).CID; c.isIdle(id) != want {
 			t.Errorf("part %d is kept: %v", i, !want)
 		}
 	}
-	release()
+	c.release(e)
 	if !c.isIdle(moduleData(nothing(t)).CID) || rt.n.Load() != 4 {
 		t.Errorf("compiled %d times", rt.n.Load())
 	}

@@ -90,7 +90,7 @@ func (r *Runner) runFirst(t *runtime, x *interpreted, p *engine.Process, m engin
 
 // runSecond runs the second instance, once its module is compiled.
 func (r *Runner) runSecond(t *runtime, c *counted, m engine.ModuleData, s *side, limit uint64, report *engine.Report) outcome {
-	code, release, err := t.modules.getCounted(s, m, c, s.run.p.Spec().Origin)
+	code, err := t.modules.getCounted(s, m, c, s.run.p.Spec().Origin)
 	switch {
 	case err == nil:
 	case s.Err() == nil && s.seize():
@@ -102,7 +102,7 @@ func (r *Runner) runSecond(t *runtime, c *counted, m engine.ModuleData, s *side,
 	default:
 		return outcome{}
 	}
-	defer release()
+	defer t.modules.release(code)
 	return r.instance(s, limit, report,
 		func() (*instance, error) { return t.get(s, code, s, limit) }, t.put)
 }

@@ -56,11 +56,11 @@ func (t *runtime) compiled(tt testing.TB, sections string) *entry {
 	if err != nil {
 		tt.Fatal(err)
 	}
-	e, release, err := t.modules.get(context.Background(), moduleData(b), engine.Origin{})
+	e, err := t.modules.get(context.Background(), moduleData(b), engine.Origin{})
 	if err != nil {
 		tt.Fatal(err)
 	}
-	tt.Cleanup(release)
+	tt.Cleanup(func() { t.modules.release(e) })
 	return e
 }
 

@@ -211,7 +211,7 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	if err != nil {
 		return engine.Reason{Word: engine.SystemLimit, Detail: err.Error()}
 	}
-	code, release, err := t.modules.find(m.CID, p.Spec().Origin)
+	code, err := t.modules.find(m.CID, p.Spec().Origin)
 	if code == nil && err == nil {
 		if err := m.Load(); err != nil {
 			return refusalOf(err)
@@ -222,23 +222,25 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 				return why
 			}
 		}
-		code, release, err = t.modules.get(p.Context(), m, p.Spec().Origin)
-	}
-	report.Compile = time.Since(begin)
-	if err == nil {
-		defer func() { release() }()
-		err = code.suits(p.Spec(), limit)
+		code, err = t.modules.get(p.Context(), m, p.Spec().Origin)
+		report.Compile = time.Since(begin)
+		begin = begin.Add(report.Compile)
 	}
 	if err != nil {
 		return refusalOf(err)
 	}
-
-	begin = begin.Add(report.Compile)
-	if code.server && p.Spec().Entry == "" {
-		why, held := r.serve(t, p, code, release, limit, begin, report)
-		if held {
-			release = func() {}
+	compiled, held := code, false
+	defer func() {
+		if !held {
+			t.modules.release(compiled)
 		}
+	}()
+	if err := code.suits(p.Spec(), limit); err != nil {
+		return refusalOf(err)
+	}
+	if code.server && p.Spec().Entry == "" {
+		var why engine.Reason
+		why, held = r.serve(t, p, code, limit, begin, report)
 		return why
 	}
 	run := newRun(p.Context(), p, r.slots)
@@ -268,16 +270,15 @@ func (r *Runner) Run(p *engine.Process, m engine.ModuleData, report *engine.Repo
 	return why
 }
 
-// serve begins a server, and says why not, or whether it holds what release gives
-// back.
-func (r *Runner) serve(t *runtime, p *engine.Process, code *entry, release func(), limit uint64, begin time.Time, report *engine.Report) (why engine.Reason, held bool) {
+// serve begins a server, and says why not, or whether it holds the compiled module.
+func (r *Runner) serve(t *runtime, p *engine.Process, compiled *entry, limit uint64, begin time.Time, report *engine.Report) (why engine.Reason, held bool) {
 	run := newRun(p.Context(), p, r.slots)
 	p.SetTurn(run.turn)
 	if !run.turn.Enter() {
 		return reasonOf(context.Cause(p.Context())), false
 	}
 	ctx, leave := r.cfg.Host.Enter(run, p)
-	code, unused, err := t.begin(ctx, r.cfg.Host, code, run, limit, report)
+	code, unused, err := t.begin(ctx, r.cfg.Host, compiled, run, limit, report)
 	if err != nil {
 		leave()
 		run.turn.Leave()
@@ -285,7 +286,7 @@ func (r *Runner) serve(t *runtime, p *engine.Process, code *entry, release func(
 	}
 	s := &server{
 		runner: r, t: t, p: p, code: code, run: run, ctx: ctx, limit: limit, report: report,
-		release: func() { unused(); leave(); release() },
+		release: func() { unused(); leave(); t.modules.release(compiled) },
 	}
 	return s.serve(begin), true
 }
@@ -320,13 +321,13 @@ func (r *Runner) execute(ctx context.Context, run *run, inst *instance, begin ti
 		run.seen(meter.Counter(inst.counter.Get()))
 		report.MaxMemory, report.Fuel = inst.mem.size, run.count
 	}()
-	call, why := r.entry(run.p, inst)
+	call, why := entryOf(run.p.Spec(), inst)
 	report.Start = time.Since(begin)
 	if why.Word != "" {
 		return nil, why
 	}
 	run.p.Running()
-	text, err := call(ctx)
+	text, err := call.do(ctx)
 	report.Run = time.Since(begin) - report.Start
 	why = reasonOf(err)
 	report.End = endOf(why)
@@ -358,37 +359,49 @@ func write(p *engine.Process, text []byte, why engine.Reason) engine.Reason {
 }
 
 // entry finds what to call: _start, or the named export of a library, which is
-// initialized first. The call returns the text of the results.
-func (r *Runner) entry(p *engine.Process, inst *instance) (func(context.Context) ([]byte, error), engine.Reason) {
-	spec := p.Spec()
+// initialized first.
+func entryOf(spec *engine.Spec, inst *instance) (call, engine.Reason) {
 	name := spec.Entry
 	if name == "" {
 		name = "_start"
 	}
 	f := inst.exportedFunction(name)
 	if f == nil {
-		return nil, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
+		return call{}, engine.Reasonf(engine.EntryNotFound, "the module has no export %q; it has: %s", name, exports(inst.mod))
 	}
 	if name == "_start" {
 		if len(f.Definition().ParamTypes()) != 0 {
-			return nil, engine.Reasonf(engine.EntryNotFound, "_start takes parameters: not a command")
+			return call{}, engine.Reasonf(engine.EntryNotFound, "_start takes parameters: not a command")
 		}
-		return func(ctx context.Context) ([]byte, error) { _, err := f.Call(ctx); return nil, err }, engine.Reason{}
+		return call{f: f}, engine.Reason{}
 	}
 	args, err := parseArgs(name, f.Definition(), spec.Args)
 	if err != nil {
-		return nil, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
+		return call{}, engine.Reason{Word: engine.EntryNotFound, Detail: err.Error()}
 	}
-	return func(ctx context.Context) ([]byte, error) {
-		if err := inst.ready(ctx, spec.Seed); err != nil {
+	return call{f: f, args: args, of: inst, seed: spec.Seed}, engine.Reason{}
+}
+
+// call is what a process runs.
+type call struct {
+	f    api.Function
+	args []uint64
+	of   *instance // that is to be initialized as a library; nil: none
+	seed uint64
+}
+
+// do returns the text of the results.
+func (c *call) do(ctx context.Context) ([]byte, error) {
+	if c.of != nil {
+		if err := c.of.ready(ctx, c.seed); err != nil {
 			return nil, err
 		}
-		results, err := f.Call(ctx, args...)
-		if err != nil || len(results) == 0 {
-			return nil, err
-		}
-		return formatResults(f.Definition(), results), nil
-	}, engine.Reason{}
+	}
+	results, err := c.f.Call(ctx, c.args...)
+	if err != nil || c.of == nil || len(results) == 0 {
+		return nil, err
+	}
+	return formatResults(c.f.Definition(), results), nil
 }
 
 // exports lists the functions that can be called by name.

@@ -219,6 +219,18 @@ static inline int wnode_call(const wnode_pid *to, uint64_t tag, const void *data
     return e ? e : wnode_await(&ref, buf, cap, timeout_ns, len);
 }
 
+/* wnode_call_name is as wnode_call, of who has a name on a node. */
+static inline int wnode_call_name(const wnode_node *node, const char *name, uint64_t tag, const void *data, size_t n,
+                                  void *buf, size_t cap, int64_t timeout_ns, uint32_t *len) {
+    wnode_ref ref;
+    int e = wnode_monitor_name(node, name, strlen(name), &ref);
+    if (e) return e;
+    e = wnode_send_name_kind(node, name, strlen(name), WNODE_CALL, tag, &ref, data, n);
+    if (e == WNODE_ESRCH) e = 0; /* the monitor says so */
+    if (e) wnode_demonitor(&ref, 1);
+    return e ? e : wnode_await(&ref, buf, cap, timeout_ns, len);
+}
+
 /* wnode_exit ends the process with a reason, a word such as "shutdown". */
 static inline size_t wnode_put_reason(char *b, size_t cap, const char *word, const char *detail) {
     wnode_reason r = {0, (uint16_t)strlen(word), (uint16_t)strlen(detail)};

@@ -468,6 +468,18 @@ pub fn call(to: Pid, tag: u64, data: &[u8], timeout: Option<Duration>) -> std::r
     await_reply(r, timeout)
 }
 
+/// As call, of who has a name on a node.
+pub fn call_name(node: NodeId, name: &str, tag: u64, data: &[u8], timeout: Option<Duration>) -> std::result::Result<Vec<u8>, CallError> {
+    let r = monitor_name(node, name).map_err(CallError::Status)?;
+    match send_name_kind(node, name, Kind::Call, tag, r, data) {
+        Ok(()) | Err(Status::NO_PROCESS) => await_reply(r, timeout), // the monitor tells of nobody
+        Err(s) => {
+            abandon(r);
+            Err(CallError::Status(s))
+        }
+    }
+}
+
 /// Starts a process for what it returns, as erpc does, and does not wait: await_reply or
 /// abandon is to be called with the reference, once.
 pub fn request(s: &Spec) -> Result<(Pid, Ref)> { spawn(&Spec { call: true, ..s.clone() }) }

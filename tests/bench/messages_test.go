@@ -10,8 +10,8 @@ import (
 
 // BenchmarkMessages is messages between guests of two nodes, each a process of the
 // system, as a user starts them: round trips, one-way messages, large ones, round
-// trips beside large ones, and from a spawn to the child's first message. It needs clang. Compare it with Erlang's, measured in the
-// same minutes.
+// trips beside large ones, and from a spawn to the child's first message. It needs
+// clang. Compare it with Erlang's, measured in the same minutes.
 func BenchmarkMessages(b *testing.B) {
 	dir := b.TempDir()
 	command := filepath.Join(dir, "wnode")

@@ -189,6 +189,17 @@ export function call(to: Pid, tag: u64, data: ArrayBuffer, timeout: i64 = FOREVE
   return null;
 }
 
+/** As call, of who has a name on a node. */
+export function callName(node: NodeId, name: string, tag: u64, data: ArrayBuffer, timeout: i64 = FOREVER): Message | null {
+  const r = monitorName(node, name);
+  if (!r) return null;
+  if (sendNameKind(node, name, Kind.Call, tag, r, data) || last == Status.NO_PROCESS) return awaitReply(r, timeout); // the monitor tells of nobody
+  const s = last;
+  abandon(r);
+  last = s;
+  return null;
+}
+
 /** Starts a process for what it returns, as erpc does, and does not wait: awaitReply or abandon is to
  *  be called with its monitor, once. */
 export function request(s: Spec): Spawned | null {

@@ -120,6 +120,13 @@ function call(): string {
   return why ? "down " + reason(why) : ok(m.text);
 }
 
+function callName(): string {
+  const m = wnode.callName(node(1), word(2), num(word(3)), rest(5), num(word(4)) * MS);
+  if (!m) return failed();
+  const why = m.reason;
+  return why ? "down " + reason(why) : ok(m.text);
+}
+
 function awaitReply(): string {
   const m = wnode.awaitReply(ref(1), num(word(2)) * MS);
   if (!m) return failed();
@@ -199,6 +206,7 @@ function run(line: string): string {
   if (c == "sha256") return ok(hex(wnode.sha256(rest(1))));
   if (c == "blake3") return ok(hex(wnode.blake3(rest(1))));
   if (c == "call") return call();
+  if (c == "call_name") return callName();
   if (c == "await") return awaitReply();
   if (c == "abandon") { wnode.abandon(ref(1)); return "ok"; }
   if (c == "input") return ok(String.UTF8.decode(wnode.input()));

@@ -208,6 +208,19 @@ static void call(void) {
     } else if (last->length) say(" %.*s", (int)last->length, (char *)wnode_payload(last));
 }
 
+static void call_name(void) {
+    wnode_node node;
+    int some = bytes(word(1), &node, sizeof node);
+    uint32_t n = 0;
+    const char *text = rest(5);
+    if (status(wnode_call_name(some ? &node : NULL, word(2), number(3), text, strlen(text), last, room, (int64_t)number(4) * 1000000, &n))) return;
+    if (last->kind == WNODE_DOWN) {
+        out_n = 0;
+        say("down");
+        reason(wnode_payload(last));
+    } else if (last->length) say(" %.*s", (int)last->length, (char *)wnode_payload(last));
+}
+
 static void await_reply(void) {
     wnode_ref r = ref(1);
     uint32_t n = 0;
@@ -307,6 +320,7 @@ static void run(char *line) {
     else if (IS("sha256")) { uint8_t sum[32]; if (status(wnode_sha256(rest(1), strlen(rest(1)), sum)) == 0) hex(sum, 32); }
     else if (IS("blake3")) { uint8_t sum[32]; if (status(wnode_blake3(rest(1), strlen(rest(1)), sum)) == 0) hex(sum, 32); }
     else if (IS("call")) call();
+    else if (IS("call_name")) call_name();
     else if (IS("await")) await_reply();
     else if (IS("abandon")) status(wnode_abandon(&r));
     else if (IS("input")) { char *b = input(&n); if (b) say(" %.*s", (int)n, b); }

@@ -291,6 +291,12 @@ func run(text string) string {
 			return "down " + reason(why)
 		}
 		return result(err, string(b))
+	case "call_name":
+		b, err := wnode.CallName(l.node(1), l.word(2), l.number(3), l.rest(5), l.ms(4))
+		if why := (wnode.Reason{}); errors.As(err, &why) {
+			return "down " + reason(why)
+		}
+		return result(err, string(b))
 	case "await":
 		b, err := wnode.Await(l.ref(1), l.ms(2))
 		if f := (*wnode.Failure)(nil); errors.As(err, &f) {

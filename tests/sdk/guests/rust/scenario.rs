@@ -169,6 +169,11 @@ impl Guest {
                 Err(CallError::Down(_, why)) => return format!("down {}", reason(&why)),
                 Err(CallError::Status(s)) => Err(s),
             },
+            "call_name" => match call_name(l.node(1), l.word(2), l.number(3), l.rest(5).as_bytes(), Some(l.ms(4))) {
+                Ok(b) => Ok(String::from_utf8_lossy(&b).into_owned()),
+                Err(CallError::Down(_, why)) => return format!("down {}", reason(&why)),
+                Err(CallError::Status(s)) => Err(s),
+            },
             "await" => match await_reply(l.reference(1), Some(l.ms(2))) {
                 Ok(b) => Ok(String::from_utf8_lossy(&b).into_owned()),
                 Err(CallError::Down(end, why)) => return format!("down {} {}", end as u8, reason(&why)),
