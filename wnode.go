@@ -124,6 +124,10 @@ func Start(ctx context.Context, c Config) (_ *Node, err error) {
 		Check: func(b []byte) error { return guest.Check(b, guest.MaxMemory) }, Prepare: n.runner.Prepare,
 		Network: n.describeNetwork, Labels: c.Labels, Running: n.runner.Load,
 	}
+	server.Place = func(ctx context.Context, on string, module cid.Cid) (engine.NodeID, error) {
+		p, err := n.Place(ctx, on, module)
+		return p.Node, err
+	}
 	if c.Name != "" {
 		server.Stop = func(drain time.Duration) {
 			select {

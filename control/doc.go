@@ -1,5 +1,6 @@
 // Package control is what a node answers about itself: its status, processes,
-// peers and modules, and the requests to end a process or the node.
+// peers and modules, the supervision trees that it runs for others, and the requests to
+// end a process or the node.
 //
 // There is no second control protocol. These are services of the engine, called
 // by any node over its signal stream, with JSON in and out; the types here are

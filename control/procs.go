@@ -55,33 +55,6 @@ func (s *Server) describe(_ context.Context, _ engine.Caller, body []byte) ([]by
 	return json.Marshal(d)
 }
 
-// started answers when the guest's first instruction is due or there will be none.
-func (s *Server) started(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
-	var req pidRequest
-	if err := json.Unmarshal(body, &req); err != nil {
-		return nil, err
-	}
-	p, err := s.findProcess(req.PID)
-	if errors.Is(err, engine.Reason{Word: engine.NoProc}) {
-		return nil, nil // it has ended: who watches it knows why
-	} else if err != nil {
-		return nil, err
-	}
-	ready := p.Started()
-	for range 2 {
-		select {
-		case <-ready:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		if p.Info().State != engine.Exiting {
-			break
-		}
-		ready = p.Done() // so that its Down goes before the answer
-	}
-	return nil, nil
-}
-
 func (s *Server) whereis(_ context.Context, _ engine.Caller, body []byte) ([]byte, error) {
 	var req nameRequest
 	if err := json.Unmarshal(body, &req); err != nil {
@@ -143,7 +116,7 @@ func (c Client) Describe(ctx context.Context, pid engine.PID) (d Description, er
 
 // Started returns when a process has started, or will not.
 func (c Client) Started(ctx context.Context, pid engine.PID) error {
-	return c.call(ctx, "started", pidRequest{PID: pid.String()}, nil)
+	return c.Engine.Started(ctx, pid)
 }
 
 // Whereis returns who has a name on the node, or a cluster-wide one as the node knows

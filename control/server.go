@@ -11,6 +11,7 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/logs"
 	"github.com/wnode-project/wnode/modstore"
+	"github.com/wnode-project/wnode/supervise"
 )
 
 // Server is what a node's services work on.
@@ -26,28 +27,34 @@ type Server struct {
 	Logs    *logs.Logs                 // nil: none
 	Labels  map[string]string          // what the node is like, for who chooses one
 	Running func() (guests, cores int) // that compute or wait for a core, and how many there are; nil: not known
+	Place   supervise.Place            // finds nodes for children of supervisors
 	Stop    func(drain time.Duration)  // begins to stop the node; nil refuses
+
+	trees trees
 }
 
 // Register offers the services.
 func (s *Server) Register() {
 	for name, f := range map[string]engine.Service{
-		"ping":           func(context.Context, engine.Caller, []byte) ([]byte, error) { return nil, nil },
-		"status":         s.status,
-		"ps":             s.ps,
-		"peers":          s.peers,
-		"load":           s.load,
-		"kill":           s.kill,
-		"describe":       s.describe,
-		"started":        s.started,
-		"whereis":        s.whereis,
-		"logs":           s.logs,
-		"stop":           s.stop,
-		"module.ls":      s.moduleLs,
-		"module.inspect": s.moduleInspect,
-		"module.get":     s.moduleGet,
-		"module.add":     s.moduleAdd,
-		"module.rm":      s.moduleRm,
+		"ping":            func(context.Context, engine.Caller, []byte) ([]byte, error) { return nil, nil },
+		"status":          s.status,
+		"ps":              s.ps,
+		"peers":           s.peers,
+		"load":            s.load,
+		"kill":            s.kill,
+		"describe":        s.describe,
+		"whereis":         s.whereis,
+		"logs":            s.logs,
+		"stop":            s.stop,
+		"supervise.start": s.superviseStart,
+		"supervise.ls":    s.superviseLs,
+		"supervise.tree":  s.superviseTree,
+		"supervise.stop":  s.superviseStop,
+		"module.ls":       s.moduleLs,
+		"module.inspect":  s.moduleInspect,
+		"module.get":      s.moduleGet,
+		"module.add":      s.moduleAdd,
+		"module.rm":       s.moduleRm,
 	} {
 		s.Engine.Serve(name, f)
 	}

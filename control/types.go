@@ -3,7 +3,10 @@ package control
 import (
 	"time"
 
+	"github.com/wnode-project/wnode/engine"
+	"github.com/wnode-project/wnode/engine/otp"
 	"github.com/wnode-project/wnode/logs"
+	"github.com/wnode-project/wnode/supervise"
 )
 
 // Status describes a node.
@@ -61,6 +64,30 @@ type Log struct {
 	More    bool          `json:"more"` // the process may write more
 }
 
+// Tree describes a supervision tree.
+type Tree struct {
+	PID      string       `json:"pid"` // of its supervisor
+	Name     string       `json:"name"`
+	Strategy otp.Strategy `json:"strategy"`
+	Started  time.Time    `json:"started"`
+	Origin   string       `json:"origin"`   // user key, hex
+	Attached bool         `json:"attached"` // it ends with who started it
+	otp.Count
+	Restarts int `json:"restarts"` // of its children that are there
+
+	Children []TreeChild `json:"children,omitempty"` // of tree alone
+}
+
+// TreeChild describes a child of a supervisor.
+type TreeChild struct {
+	otp.Child
+	PID      string       `json:"pid,omitempty"` // "": it does not run
+	Module   string       `json:"module,omitempty"`
+	On       string       `json:"on,omitempty"`       // as the tree says
+	Strategy otp.Strategy `json:"strategy,omitempty"` // of a supervisor
+	Children []TreeChild  `json:"children,omitempty"`
+}
+
 // Peer describes a node that another has a session with.
 type Peer struct {
 	Name   string   `json:"name"`
@@ -110,6 +137,15 @@ type (
 	nameRequest struct {
 		Name    string `json:"name"`
 		Cluster bool   `json:"cluster,omitempty"`
+	}
+	treeRequest struct {
+		Tree   supervise.Tree `json:"tree"`
+		Parent *engine.PID    `json:"parent,omitempty"` // a process of the caller's node: the tree ends with it
+		Leader *engine.Leader `json:"leader,omitempty"` // nil: the node's log
+	}
+	procRequest struct {
+		PID  string `json:"pid,omitempty"` // with a node part that the target ignores
+		Name string `json:"name,omitempty"`
 	}
 	logRequest struct {
 		PID  string `json:"pid"` // with the node's id

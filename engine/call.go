@@ -90,6 +90,40 @@ func (e *Engine) callLocal(ctx context.Context, name string, request []byte) ([]
 	return f(ctx, Caller{Local: true}, request)
 }
 
+// Started returns when the guest of a process, on whatever node, is due to run its
+// first instruction or there is none any more. If it ended before, who watches it
+// from here has been told by then.
+func (e *Engine) Started(ctx context.Context, pid PID) error {
+	body, _ := pid.AppendBinary(nil) // never fails
+	_, err := e.Call(ctx, pid.Node, "started", body)
+	return err
+}
+
+// hasStarted is the service that Started calls.
+func (e *Engine) hasStarted(ctx context.Context, _ Caller, body []byte) ([]byte, error) {
+	pid, err := PIDFromBinary(body)
+	if err != nil {
+		return nil, Reasonf(BadArg, "%v", err)
+	}
+	p := e.Process(pid)
+	if p == nil {
+		return nil, nil // it has ended: who watches it knows why
+	}
+	ready := p.Started()
+	for range 2 {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if p.Info().State != Exiting {
+			break
+		}
+		ready = p.Done() // so that its Down goes before the answer
+	}
+	return nil, nil
+}
+
 // serve answers a call of the peer, on a new goroutine: calls keep no order.
 func (s *Session) serve(sig *Signal) {
 	e := s.eng

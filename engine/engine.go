@@ -72,6 +72,7 @@ func New(c Config) *Engine {
 		services: map[string]Service{},
 		calls:    map[Ref]pendingCall{},
 	}
+	e.services["started"] = e.hasStarted
 	e.quotas.init(c)
 	e.directory.init()
 	e.nodes.init()
@@ -273,6 +274,11 @@ func (e *Engine) create(to PID, spec *Spec, account Origin) {
 	p.bindTo(spec.Leader.PID.Node)
 	if spec.Name != "" {
 		if err := e.Register(spec.Name, p.pid); err != nil {
+			p.Kill(asReason(err, NameTaken))
+		}
+	}
+	if spec.GlobalName != "" {
+		if err := e.RegisterGlobal(spec.GlobalName, p.pid); err != nil {
 			p.Kill(asReason(err, NameTaken))
 		}
 	}

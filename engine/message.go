@@ -35,7 +35,13 @@ type Message struct {
 	id         uint64
 	next, prev *Message
 	prepaid    bool // does not count towards the limit
+	foreign    bool // of MessageCall: its sender may not end the receiver
 }
+
+// MayControl reports whether who sent a MessageCall may end the process that got it:
+// it is of the same origin, or of the owner of one of their nodes. A process that
+// does for others what only its owner may do asks that first.
+func (m *Message) MayControl() bool { return m.Kind == MessageCall && !m.foreign }
 
 // messageCost is what a message without data counts towards the limit of a
 // mailbox, in bytes.

@@ -324,9 +324,12 @@ func (e *Engine) alias() string {
 func (p *Process) signal(sig *Signal) {
 	switch sig.Kind {
 	case KindMessage:
-		if sig.Message.Kind == MessageReply {
-			p.answer(sig.Message, sig)
+		switch m := sig.Message; {
+		case m.Kind == MessageReply:
+			p.answer(m, sig)
 			return
+		case m.Kind == MessageCall && sig.session != nil:
+			m.foreign = sig.N != 0 || !sig.session.controls(p)
 		}
 		p.mailbox.add(sig.Message, sig, p)
 	case KindLink:

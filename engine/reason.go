@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -86,6 +87,25 @@ func SizeText(n uint64) string {
 		}
 	}
 	return fmt.Sprintf("%d bytes", n)
+}
+
+// maxSize is the most that ParseSize takes: what a guest can address.
+const maxSize = 4 << 30
+
+// ParseSize reads a number of bytes with an optional binary unit: 65536, 64K, 64MiB,
+// 1.5G. It is above 0, and at most 4 GiB.
+func ParseSize(s string) (uint64, error) {
+	number := strings.TrimRight(s, "kKmMgGiIbB")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(n > 0) || strings.Trim(number, "0123456789.") != "" {
+		return 0, fmt.Errorf("%q is not a size: want a number with K, M or G, as 32MiB", s)
+	}
+	unit := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(s[len(number):]), "b"), "i")
+	shift, ok := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30}[unit]
+	if n *= float64(uint64(1) << shift); !ok || n > maxSize || n < 1 {
+		return 0, fmt.Errorf("%q is not a size up to 4GiB: want a number with K, M or G, as 32MiB", s)
+	}
+	return uint64(n), nil
 }
 
 // Reasonf returns a reason with a formatted detail.

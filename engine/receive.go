@@ -23,6 +23,7 @@ func (p *Process) Send(to PID, m *Message) error {
 	}
 	switch t := p.eng.end(to).(type) {
 	case *Process:
+		m.foreign = m.Kind == MessageCall && p.spec.Origin != t.spec.Origin && p.spec.Origin != p.eng.owner
 		return p.sendLocal(t, m, true)
 	case *Native:
 		t.signal(&Signal{Kind: KindMessage, From: p.pid, To: to, Message: m})
@@ -106,6 +107,9 @@ func (p *Process) sendRemote(to PID, name string, m *Message) error {
 	}
 	sig := signals.Get().(*Signal)
 	*sig = Signal{Kind: KindMessage, From: p.pid, To: to, Name: name, Message: m}
+	if m.Kind == MessageCall && p.spec.Origin != p.eng.owner {
+		sig.N = 1
+	}
 	err := p.sendOver(s, sig, true)
 	*sig = Signal{}
 	signals.Put(sig)

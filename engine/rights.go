@@ -33,23 +33,27 @@ var needs = map[string]Role{
 	"signal:io":        RolePeer, // and the leader's token
 	"signal:reply":     RolePeer,
 
-	"call:ping":           RolePeer,
-	"call:status":         RolePeer,
-	"call:ps":             RolePeer,
-	"call:peers":          RolePeer,
-	"call:load":           RolePeer,
-	"call:connect":        RolePeer,
-	"call:describe":       RolePeer,
-	"call:started":        RolePeer,
-	"call:whereis":        RolePeer,
-	"call:logs":           RolePeer, // and the same origin, or the role logs
-	"call:kill":           RolePeer, // and the same origin, or admin
-	"call:stop":           RolePeer, // and the same origin, or admin
-	"call:module.ls":      RolePeer,
-	"call:module.inspect": RolePeer,
-	"call:module.get":     RolePeer,
-	"call:module.add":     RoleUpload,
-	"call:module.rm":      RoleUpload, // and the same origin, or admin
+	"call:ping":            RolePeer,
+	"call:status":          RolePeer,
+	"call:ps":              RolePeer,
+	"call:peers":           RolePeer,
+	"call:load":            RolePeer,
+	"call:connect":         RolePeer,
+	"call:describe":        RolePeer,
+	"call:started":         RolePeer,
+	"call:whereis":         RolePeer,
+	"call:logs":            RolePeer, // and the same origin, or the role logs
+	"call:kill":            RolePeer, // and the same origin, or admin
+	"call:stop":            RolePeer, // and the same origin, or admin
+	"call:supervise.start": RoleRun,
+	"call:supervise.ls":    RolePeer,
+	"call:supervise.tree":  RolePeer,
+	"call:supervise.stop":  RolePeer, // and the same origin, or admin
+	"call:module.ls":       RolePeer,
+	"call:module.inspect":  RolePeer,
+	"call:module.get":      RolePeer,
+	"call:module.add":      RoleUpload,
+	"call:module.rm":       RoleUpload, // and the same origin, or admin
 
 	"stream:module": RolePeer,
 }

@@ -16,7 +16,7 @@ const (
 	KindDemonitor Kind = 7  // Ref, Name of one by name
 	KindLink      Kind = 8  // N: 1 if From is of another origin than its node's owner
 	KindUnlinkAck Kind = 9  // N: of the unlink
-	KindMessage   Kind = 10 // Message; Name: to who has it on the node of To
+	KindMessage   Kind = 10 // Message; Name: to who has it on the node of To; N: 1 for a MessageCall of another origin than that of its node's owner
 	KindLeader    Kind = 11 // Leader, the new group leader of To; zero: the one it was spawned with
 
 	// Between nodes; To has the node alone.

@@ -12,6 +12,12 @@ func Func(name string, f func(*Process) Reason) *Spec {
 func (e *Engine) Go(name string, f func(*Process) Reason) PID {
 	spec := Func(name, f)
 	spec.Origin = e.owner
+	return e.Start(spec)
+}
+
+// Start starts a process here that no process of this node asked for: the spec says
+// of which origin it is and who its parent, if any. The engine owns spec from here on.
+func (e *Engine) Start(spec *Spec) PID {
 	to := PID{Node: e.node, Incarnation: e.inc, Counter: e.counter.Add(1)}
 	e.create(to, spec, spec.Origin)
 	return to

@@ -35,6 +35,8 @@ type Spec struct {
 	Name    string // to register locally before it runs; "" is none
 	LinkTo  PID    // another process to link it with before it runs; zero is none
 
+	GlobalName string // to register in the cluster before it runs; "" is none
+
 	DropWhenFull bool // messages that find its mailbox full are dropped; else senders wait
 
 	run func(*Process) Reason // nil: Module is run
@@ -46,7 +48,7 @@ const MaxSpec = 1<<20 - 4<<10
 
 // size is what MaxSpec bounds.
 func (s *Spec) size() int {
-	n := len(s.Module.Name) + len(s.Entry) + len(s.Name) + len(s.Input)
+	n := len(s.Module.Name) + len(s.Entry) + len(s.Name) + len(s.GlobalName) + len(s.Input)
 	for _, list := range [][]string{s.Args, s.Env, s.Grants} {
 		for _, v := range list {
 			n += len(v) + 16

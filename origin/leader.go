@@ -43,13 +43,17 @@ type Leader struct {
 	wg   sync.WaitGroup
 
 	mu       sync.Mutex
-	runs     map[engine.Ref]struct{} // monitors of what Spawn started
-	attached engine.PID              // by Attach
-	known    map[engine.PID]struct{} // processes that it serves, all monitored
+	runs     map[engine.Ref]struct{}      // monitors of what Spawn started
+	attached engine.PID                   // by Attach
+	known    map[engine.PID]struct{}      // processes that it serves, all monitored
+	left     map[engine.PID]engine.Reason // linked ones that ended, a few: Follow may come later than that
 }
 
 // maxServed bounds the processes that use one leader at once.
 const maxServed = 1 << 16
+
+// maxLeft bounds of how many linked processes that ended the reasons are kept.
+const maxLeft = 64
 
 // New starts a leader. Close ends it.
 func New(e *engine.Engine, c Config) *Leader {
@@ -60,7 +64,7 @@ func New(e *engine.Engine, c Config) *Leader {
 		c.Stderr = io.Discard
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &Leader{eng: e, cfg: c, exit: make(chan Exit, 1), stop: stop, runs: map[engine.Ref]struct{}{}, known: map[engine.PID]struct{}{}}
+	l := &Leader{eng: e, cfg: c, exit: make(chan Exit, 1), stop: stop, runs: map[engine.Ref]struct{}{}, known: map[engine.PID]struct{}{}, left: map[engine.PID]engine.Reason{}}
 	rand.Read(l.token[:])
 	l.proc = e.Native(l.handle)
 	l.out.init(l)
@@ -94,12 +98,18 @@ func (l *Leader) Leader() engine.Leader { return engine.Leader{PID: l.proc.PID()
 // on, and Wait reports its end. It sees no directories. What a process of another
 // origin is told is ignored there.
 func (l *Leader) Attach(pid engine.PID) {
+	l.Follow(pid)
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: l.Leader()})
+}
+
+// Follow has Wait report the end of a process that was spawned by another one with this
+// leader. If that is over, the reason is known only of one that was linked with it.
+func (l *Leader) Follow(pid engine.PID) {
 	l.mu.Lock()
 	l.known[pid] = struct{}{}
 	l.attached = pid
 	l.mu.Unlock()
 	l.proc.Monitor(pid)
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindLeader, Leader: l.Leader()})
 }
 
 // Detach gives a process back to the leader that it was spawned with.
@@ -110,7 +120,12 @@ func (l *Leader) Detach(pid engine.PID) {
 // Kill sends the process an exit signal that it cannot trap. Its end is
 // confirmed by Wait.
 func (l *Leader) Kill(pid engine.PID, why string) {
-	l.proc.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: engine.Reason{Word: engine.Kill, Detail: why}})
+	l.Exit(pid, engine.Reason{Word: engine.Kill, Detail: why})
+}
+
+// Exit sends the process an exit signal.
+func (l *Leader) Exit(pid engine.PID, r engine.Reason) {
+	l.proc.Send(pid, &engine.Signal{Kind: engine.KindExit2, Reason: r})
 }
 
 // Resize tells the processes that run that the terminal has another size.
@@ -198,6 +213,9 @@ func (l *Leader) forget(down *engine.Signal) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.known, down.From)
+	if why, ok := l.left[down.From]; ok && down.Reason.Word == engine.NoProc {
+		down.Reason = why
+	}
 	_, run := l.runs[down.Ref]
 	delete(l.runs, down.Ref)
 	return run || down.From == l.attached
@@ -222,6 +240,12 @@ func (l *Leader) handle(sig *engine.Signal) {
 		}) {
 			l.Kill(sig.From, "too many file requests at once")
 		}
+	case engine.KindExit:
+		l.mu.Lock()
+		if len(l.left) < maxLeft {
+			l.left[sig.From] = sig.Reason
+		}
+		l.mu.Unlock()
 	case engine.KindDown:
 		l.in.forget(sig.From)
 		l.files.Forget(sig.From)

@@ -247,3 +247,33 @@ func TestSpawnWithoutSession(t *testing.T) {
 		t.Fatalf("%+v, %v", x, err)
 	}
 }
+
+// How a process ended that a leader was linked with is known also if it ended before it
+// was followed.
+func TestFollow(t *testing.T) {
+	programs := &enginetest.Programs{}
+	alex, _ := pair(t, programs)
+	for _, late := range []bool{false, true} {
+		l := New(alex, Config{})
+		end := make(chan struct{})
+		spec := engine.Func("f", func(*engine.Process) engine.Reason {
+			<-end
+			return engine.Reason{Word: engine.Shutdown, Detail: "why"}
+		})
+		spec.Origin, spec.Parent, spec.LinkTo, spec.Leader = alex.Owner(), l.Leader().PID, l.Leader().PID, l.Leader()
+		pid := alex.Start(spec)
+		p := alex.Process(pid)
+		if late {
+			close(end)
+			<-p.Done()
+		}
+		l.Follow(pid)
+		if !late {
+			close(end)
+		}
+		if x := wait(t, l); x.PID != pid || x.Reason != (engine.Reason{Word: engine.Shutdown, Detail: "why"}) {
+			t.Errorf("late %v: %+v", late, x)
+		}
+		l.Close()
+	}
+}

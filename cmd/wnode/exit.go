@@ -9,6 +9,7 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/home"
+	"github.com/wnode-project/wnode/internal/near"
 	"github.com/wnode-project/wnode/p2p"
 	"github.com/wnode-project/wnode/placement"
 )
@@ -161,35 +162,9 @@ func clean(s string) string {
 
 // suggest returns a hint if one of the words is close to the given one.
 func suggest(word string, words []string) string {
-	best, bestDist := "", 3
-	for _, w := range words {
-		if d := distance(word, w); d < bestDist && d < len(w) {
-			best, bestDist = w, d
-		}
-	}
+	best := near.Word(word, words)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf(": did you mean %q?", clean(best))
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := range len(a) {
-		cur := make([]int, len(b)+1)
-		cur[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			cur[j+1] = min(prev[j+1]+1, cur[j]+1, prev[j]+cost)
-		}
-		prev = cur
-	}
-	return prev[len(b)]
 }

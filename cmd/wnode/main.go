@@ -79,7 +79,7 @@ those of the terminal that started it.`,
 	f.StringVar(&a.cookieFile, "cookie-file", "", "take the cluster's cookie from `FILE`")
 	root.AddCommand(
 		a.upCmd(), a.downCmd(), a.runCmd(), a.callCmd(), a.mapCmd(), a.spawnCmd(), a.attachCmd(), a.sendCmd(),
-		a.psCmd(), a.describeCmd(), a.logsCmd(), a.killCmd(), a.shellCmd(),
+		a.psCmd(), a.describeCmd(), a.logsCmd(), a.killCmd(), a.shellCmd(), a.superviseCmd(),
 		a.peersCmd(), a.pingCmd(), a.statusCmd(),
 		a.moduleCmd(), a.cookieCmd(), a.benchCmd(), a.versionCmd(),
 	)

@@ -132,7 +132,7 @@ func (a *app) plan(f *mapFlags, given func(flag string) bool, module string, arg
 	if m.Halt, err = parseHalt(f.halt); err != nil {
 		return nil, nil, err
 	}
-	block, err := parseSize(f.block)
+	block, err := engine.ParseSize(f.block)
 	if err != nil {
 		return nil, nil, usagef("--block %w", err)
 	}

@@ -128,7 +128,7 @@ func (a *app) spec(f *runFlags, args []string) (*engine.Spec, []origin.Dir, erro
 		if l.text == "" {
 			continue
 		}
-		n, err := parseSize(l.text)
+		n, err := engine.ParseSize(l.text)
 		if err != nil {
 			return nil, nil, usagef("--%s %w", l.flag, err)
 		}
@@ -186,21 +186,6 @@ func parseClock(s string) (engine.Clock, error) {
 		c.Start = t.UnixNano()
 	}
 	return c, nil
-}
-
-// parseSize reads bytes with an optional binary unit: 65536, 64K, 64MiB, 1G.
-func parseSize(s string) (uint64, error) {
-	var n float64
-	var unit string
-	// Without a unit the second verb finds nothing: an error that is none.
-	if k, _ := fmt.Sscanf(s, "%g%s", &n, &unit); k < 1 || n <= 0 {
-		return 0, usagef("%q is not a size: want a number with K, M or G, as 32MiB", clean(s))
-	}
-	shift, ok := map[string]uint{"": 0, "k": 10, "m": 20, "g": 30}[strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(unit), "b"), "i")]
-	if !ok || n*float64(uint64(1)<<shift) > 4<<30 {
-		return 0, usagef("%q is not a size up to 4GiB: want a number with K, M or G, as 32MiB", clean(s))
-	}
-	return uint64(n * float64(uint64(1)<<shift)), nil
 }
 
 // terminal describes the standard streams.

@@ -13,6 +13,8 @@ var names = []sentence{
 	{"a cluster-wide name is known to all", testGlobalName},
 	{"of two with one cluster-wide name the lowest pid keeps it, and the loser is told", testNameConflict},
 	{"what a lost node said is forgotten, and said again", testNamesHeal},
+	{"a process spawned with names has them before it runs", testSpawnNames},
+	{"who hears of a process's end, or that its node is lost, finds its names free", testNamesFree},
 	{"only processes of the node join a group, and leave it by their death", testGroup},
 	{"multiple joins count", testGroupCounts},
 }
@@ -82,6 +84,65 @@ func testGlobalName(e *env) {
 		e.Errorf("it is %v", pid)
 	}
 	must(e, e.alex.RegisterGlobal("n", a.PID()))
+}
+
+func testSpawnNames(e *env) {
+	a := e.puppet(e.alex, "a")
+	seen := make(chan [2]engine.PID, 1)
+	m := e.programs.Add("named", func(p *engine.Process) engine.Reason {
+		seen <- [2]engine.PID{p.Engine().Whereis("n"), p.Engine().WhereisGlobal("m")}
+		return resting(p)
+	})
+	pid := a.spawn(e.there.Node(), engine.Spec{Module: m, Name: "n", GlobalName: "m", Link: true})
+	if got := <-seen; got != [2]engine.PID{pid, pid} {
+		e.Errorf("it found %v, it is %v", got, pid)
+	}
+	a.spawn(e.there.Node(), engine.Spec{Module: m, GlobalName: "m", Monitor: e.alex.MakeRef()})
+	a.sees("DOWN child name_taken: m is " + e.there.PIDText(pid))
+	a.end(shutdown)
+	<-e.gone(e.there, pid)
+}
+
+// gone is closed when there is no such process on the node.
+func (e *env) gone(on *engine.Engine, pid engine.PID) <-chan struct{} {
+	if p := on.Process(pid); p != nil {
+		return p.Done()
+	}
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+func testNamesFree(e *env) {
+	b := e.puppet(e.there, "b")
+	for _, lose := range []func(){
+		func() { e.cluster.Cut(e.alex, e.there) },
+		func() { b.end(normal) },
+	} {
+		if e.there == e.alex {
+			lose = func() { b.end(normal) }
+		}
+		must(e, e.there.RegisterGlobal("n", b.PID()))
+		e.settle()
+		holder := make(chan engine.PID, 1)
+		watch := e.alex.Native(func(sig *engine.Signal) {
+			if sig.Kind == engine.KindDown {
+				holder <- e.alex.WhereisGlobal("n")
+			}
+		})
+		watch.Monitor(b.PID())
+		e.settle()
+		lose()
+		if pid := <-holder; !pid.IsZero() {
+			e.Errorf("n is %v", pid)
+		}
+		watch.Close(normal)
+		if e.there == e.alex {
+			return
+		}
+		e.heal(e.alex, e.there)
+		_ = e.there.UnregisterGlobal("n") // it is not there any more if b ended
+	}
 }
 
 func testNameConflict(e *env) {

@@ -89,16 +89,19 @@ func TestTaskLink(t *testing.T) {
 				return engine.Reason{}
 			})
 			<-why
+			leave := make(chan struct{})
 			w.alex.Go("owner", func(p *engine.Process) engine.Reason {
 				if _, err := Async(p, node, w.spec("slow", "99")); err != nil {
 					t.Error(err)
 				}
-				synctest.Wait()
-				if n := w.running.Load(); n != 1 {
-					t.Errorf("%d tasks run", n)
-				}
+				<-leave
 				return engine.Reason{Word: engine.Shutdown}
 			})
+			synctest.Wait()
+			if n := w.running.Load(); n != 1 {
+				t.Errorf("%d tasks run", n)
+			}
+			close(leave)
 			synctest.Wait()
 			if n := w.running.Load(); n != 0 {
 				t.Errorf("%d tasks run without their owner", n)

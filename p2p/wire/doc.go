@@ -79,7 +79,8 @@
 //	monitor 5, demonitor 7  ref 32, name string: "" by pid
 //	unlink 6, unlink ack 9  n u64
 //	link 8                n u64
-//	message 10            kind u8, has u8 (1: tag, 2: ref, 4: name), then those it has
+//	message 10            kind u8, has u8 (1: tag, 2: ref, 4: name, 8: of another
+//	                      origin than the sender's node), then those it has
 //	                      of tag u64, ref 32, name string, then data bytes
 //	leader 11             pid 32, token 16
 //	wait 12, global 18, group 19  n u64, name string

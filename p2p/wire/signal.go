@@ -184,9 +184,10 @@ func DecodeInto(s *engine.Signal, kind uint8, body []byte, from, to Endpoint) (k
 
 // What a message has besides its kind and data.
 const (
-	messageTag  = 1 << 0
-	messageRef  = 1 << 1
-	messageName = 1 << 2
+	messageTag     = 1 << 0
+	messageRef     = 1 << 1
+	messageName    = 1 << 2
+	messageForeign = 1 << 3 // nothing more
 )
 
 // appendMessageHead appends all of a message but its data.
@@ -202,6 +203,9 @@ func appendMessageHead(b []byte, s *engine.Signal) []byte {
 	}
 	if s.Name != "" {
 		*has |= messageName
+	}
+	if s.N != 0 {
+		*has |= messageForeign
 	}
 	bits := *has
 	if bits&messageTag != 0 {
@@ -227,6 +231,9 @@ func (d *decoder) message(s *engine.Signal) {
 	}
 	if has&messageName != 0 {
 		s.Name = d.string()
+	}
+	if has&messageForeign != 0 {
+		s.N = 1
 	}
 	m.Data = d.bytes()
 	s.Message = m

@@ -42,6 +42,7 @@ const (
 	specFiles     = 25 // uvarint
 	specInput     = 29 // bytes
 	specCall      = 30 // empty: what the entry returns is sent to the parent
+	specGlobal    = 31 // string: the cluster-wide name
 	mountReadOnly = 1
 )
 
@@ -109,7 +110,8 @@ func AppendSpec(b []byte, s *engine.Spec) []byte {
 	if !s.Monitor.IsZero() {
 		b = appendField(b, specMonitor, appendRef(nil, s.Monitor))
 	}
-	return appendText(b, specName, s.Name)
+	b = appendText(b, specName, s.Name)
+	return appendText(b, specGlobal, s.GlobalName)
 }
 
 func appendField[T ~string | ~[]byte](b []byte, field uint64, v T) []byte {
@@ -232,5 +234,7 @@ func (d *decoder) field(s *engine.Spec, field uint64) {
 		s.Monitor = d.ref()
 	case specName:
 		s.Name = string(d.b)
+	case specGlobal:
+		s.GlobalName = string(d.b)
 	}
 }

@@ -111,6 +111,7 @@ func drawSignal(t *rapid.T) *engine.Signal {
 			Leader: engine.Leader{PID: anyPID("leader"), Token: token()},
 			Parent: anyPID("parent"), Link: rapid.Bool().Draw(t, "link"),
 			Monitor: engine.Ref(anyPID("monitor")), Name: text.Draw(t, "name"),
+			GlobalName: text.Draw(t, "global name"),
 		}
 		if rapid.Bool().Draw(t, "by cid") {
 			s.Spec.Module.CID = sum(text.Draw(t, "content"))
@@ -133,7 +134,7 @@ func drawSignal(t *rapid.T) *engine.Signal {
 	case engine.KindLeader:
 		s.Leader = engine.Leader{PID: anyPID("leader"), Token: token()}
 	case engine.KindMessage:
-		s.Name = text.Draw(t, "name")
+		s.Name, s.N = text.Draw(t, "name"), rapid.Uint64Range(0, 1).Draw(t, "foreign")
 		s.Message = &engine.Message{
 			Kind: engine.MessageKind(rapid.Uint8().Draw(t, "message")), Tag: rapid.Uint64().Draw(t, "tag"),
 			From: s.From, Data: data.Draw(t, "data"),
