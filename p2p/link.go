@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,6 +213,10 @@ func (l *link) take(spare []byte) (out []byte, more, bye bool) {
 	return out, l.why == nil, l.bye
 }
 
+// burst is how soon after a write the next one lets other goroutines go first: a write
+// costs more than encoding a hundred signals.
+const burst = 100 * time.Microsecond
+
 // keepBuffer is the largest buffer that the writer keeps when there is little to do.
 const keepBuffer = 256 << 10
 
@@ -219,7 +224,11 @@ const keepBuffer = 256 << 10
 // in peace, the last words are out.
 func (l *link) write() {
 	var spare []byte
+	var wrote time.Time
 	for range l.wake {
+		if time.Since(wrote) < burst {
+			runtime.Gosched() // those that are about to send too do it now
+		}
 		out, more, bye := l.take(spare)
 		if !more {
 			if bye {
@@ -235,7 +244,8 @@ func (l *link) write() {
 			l.fail(fmt.Errorf("connection lost: %s", lastPart(err.Error())))
 			return
 		}
-		l.said.Store(time.Now().UnixNano())
+		wrote = time.Now()
+		l.said.Store(wrote.UnixNano())
 		if spare = out; cap(spare) > keepBuffer && len(out) < cap(out)/4 {
 			spare = nil
 		}
