@@ -29,6 +29,6 @@
 // Any number of processes and goroutines may use one directory at once. Readers
 // take no lock. What adds holds the lock shared, from the first look at which
 // blocks are there to the record; what removes holds it exclusively. Nothing
-// is kept in memory between calls, so a [Store] sees at once what another
-// process did, and opening one costs a few system calls.
+// is kept in memory between calls for longer than a millisecond, so a [Store] sees soon
+// what another process did, and opening one costs a few system calls.
 package modstore

@@ -31,7 +31,10 @@ func (s *Store) lock(ctx context.Context, exclusive bool) (unlock func(), err er
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		s.looks.forget() // what it was for is done
+		_ = f.Close()
+	}, nil
 }
 
 // flock opens path and locks it until the file is closed.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -27,9 +28,13 @@ func TestCheckTag(t *testing.T) {
 	}
 }
 
-// A tag that was read is another one as soon as its file is, whoever replaced it and
-// whatever its times are.
+// A tag that was read is another one as soon as its file is and a look is too old, whoever
+// replaced it and whatever its times are.
 func TestTagReplaced(t *testing.T) {
+	synctest.Test(t, testTagReplaced)
+}
+
+func testTagReplaced(t *testing.T) {
 	s := openTemp(t)
 	other, err := Open(s.dir)
 	if err != nil {
@@ -47,6 +52,7 @@ func TestTagReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		time.Sleep(lookTime)
 		for range 2 {
 			if c, err := s.Resolve("x"); err != nil || c != want {
 				t.Errorf("%d: %v, %v", i, c, err)
@@ -56,6 +62,7 @@ func TestTagReplaced(t *testing.T) {
 	if err := other.Untag("x"); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(lookTime)
 	if c, err := s.Resolve("x"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("removed: %v, %v", c, err)
 	}

@@ -24,7 +24,15 @@ func (s *Store) Resolve(name string) (cid.Cid, error) {
 		return cid.Undef, err
 	}
 	if CheckTag(name) == nil {
-		return s.tag(name)
+		c, ok, since := s.looks.get("tag " + name)
+		if ok {
+			return c, nil
+		}
+		c, err := s.tag(name)
+		if err == nil {
+			s.looks.put("tag "+name, c, since)
+		}
+		return c, err
 	}
 	if isPrefix(name) {
 		return s.resolvePrefix(name)

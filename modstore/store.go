@@ -23,6 +23,7 @@ type Store struct {
 	blocks blockstore.Blockstore // verifies on read
 	closed atomic.Bool
 	tags   tagsRead
+	looks  looks
 }
 
 // formatText is the content of the file FORMAT.
@@ -111,7 +112,21 @@ func (s *Store) open() error {
 // Added says whether the module c was added, and not removed since, at the price of
 // one look at the file system: what became of its blocks [Store.Has] and who reads
 // them find out.
-func (s *Store) Added(c cid.Cid) bool { return s.open() == nil && s.recorded(c) }
+func (s *Store) Added(c cid.Cid) bool {
+	if s.open() != nil {
+		return false
+	}
+	key := c.KeyString()
+	_, ok, since := s.looks.get(key)
+	if ok {
+		return true
+	}
+	if !s.recorded(c) {
+		return false
+	}
+	s.looks.put(key, c, since)
+	return true
+}
 
 // Has says whether the module c is here with all its blocks. It looks at the
 // lengths of the chunks, not at their bytes; what reads them verifies. After an
