@@ -23,14 +23,14 @@ func (s *Store) Resolve(name string) (cid.Cid, error) {
 	if err := s.open(); err != nil {
 		return cid.Undef, err
 	}
+	c, ok, since := s.looks.get(name) // of a tag: no key of a CID is one
+	if ok {
+		return c, nil
+	}
 	if CheckTag(name) == nil {
-		c, ok, since := s.looks.get("tag " + name)
-		if ok {
-			return c, nil
-		}
 		c, err := s.tag(name)
 		if err == nil {
-			s.looks.put("tag "+name, c, since)
+			s.looks.put(name, c, since)
 		}
 		return c, err
 	}

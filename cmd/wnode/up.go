@@ -72,9 +72,10 @@ func (a *app) up(ctx context.Context, name string, listen []string, labels map[s
 	if err != nil {
 		return err
 	}
+	over := make(chan struct{})
+	defer close(over)
+	go collectLess(over)
 	if procs != nil {
-		over := make(chan struct{})
-		defer close(over)
 		go procs.adapt(over)
 	}
 	if err := a.printNode(name, n); err != nil {
