@@ -136,6 +136,12 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s of nobody: %v", sel, err)
 		}
 	}
+	holder, idle := Place{Load: control.Load{Name: "holder", Cores: 2, Holds: true}}, Place{Load: control.Load{Name: "idle", Cores: 2}}
+	for n, want := range map[int]string{0: "holder", 19: "holder", 21: "idle"} {
+		if holder.Processes = n; Least([]Place{idle, holder}).Name != want {
+			t.Errorf("with %d idle processes at the holder it is not %s", n, want)
+		}
+	}
 	if got := Least([]Place{{Load: control.Load{Name: "a", Cores: 1, Running: 1}}, {Load: control.Load{Name: "b", Cores: 8, Running: 3}}}); got.Name != "b" {
 		t.Errorf("the least loaded is %s", got.Name)
 	}

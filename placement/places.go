@@ -118,13 +118,15 @@ func (f *Finder) part(ctx context.Context, p part, known []Place, module cid.Cid
 	return known, nil
 }
 
-// weight orders nodes by how much a guest that begins there has to share a core with.
+// weight orders nodes by how much a guest that begins there has to share a core with. A
+// process that waits for something takes little of it; a module that must come first
+// costs as much as ten of these on each core, so that servers spread too.
 func (p Place) weight() float64 {
-	w := float64(p.Running) / float64(max(1, p.Cores))
+	w := (float64(p.Running) + float64(p.Processes)/1000) / float64(max(1, p.Cores))
 	if p.Holds {
 		return w
 	}
-	return w + 0.01 // the module comes in less time than a busy core costs, but not for nothing
+	return w + 0.01
 }
 
 // Least returns the one that a process is best started at; there must be one.
