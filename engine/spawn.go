@@ -49,7 +49,7 @@ func (a *actor) spawn(node NodeID, spec *Spec, account Origin) PID {
 		return refuse(Reasonf(NotSup, "a function of Go runs on its own node alone"))
 	}
 	if n := spec.size(); n > MaxSpec {
-		return refuse(Reasonf(BadArg, "arguments and environment take %d bytes, the limit is %d", n, MaxSpec))
+		return refuse(Reasonf(BadArg, "arguments, environment and input take %d bytes, the limit is %d", n, MaxSpec))
 	}
 	// The peer checks that the pids we mint there come in order.
 	s.spawns.Lock()

@@ -78,7 +78,7 @@ or process; 125 wnode failed; 5 some of several nodes failed.`,
 	f.add(c)
 	fl := c.Flags()
 	fl.StringVar(&f.on, "on", "local", "call it on `SEL`: nodes, local, any, any:N, all, label:K=V, separated by commas")
-	fl.StringVar(&f.input, "input", "", "give it the bytes of `FILE`, - is stdin: a module's code as its input, a server as the request")
+	fl.StringVar(&f.input, "input", "", "give it the bytes of `FILE`, - is stdin: a module's code as its input, just under 1 MiB on another node, or a server as the request, 16 MiB")
 	fl.DurationVar(&f.wait, "wait", otp.CallTimeout, "wait so long for a server; 0 is for ever")
 	return c
 }
