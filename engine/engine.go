@@ -36,6 +36,7 @@ type Engine struct {
 	runner  Runner
 	log     *slog.Logger
 	counter atomic.Uint64 // of pids and refs minted here
+	work    atomic.Uint64 // processes started and messages delivered
 	started time.Time
 
 	directory directory
@@ -262,6 +263,7 @@ func (e *Engine) create(to PID, spec *Spec, account Origin) {
 		if why = e.quotas.spawn(p.account); why.Word == "" {
 			e.ends[p.pid] = p
 			e.processes++
+			e.work.Add(1)
 			e.wg.Add(1)
 		}
 	}
@@ -341,6 +343,9 @@ func (e *Engine) procs() (procs []*Process) {
 	}
 	return procs
 }
+
+// Work returns how many processes were started and messages delivered here so far.
+func (e *Engine) Work() uint64 { return e.work.Load() }
 
 // Count returns how many processes there are, natives apart.
 func (e *Engine) Count() int {

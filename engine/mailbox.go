@@ -94,6 +94,7 @@ func (b *mailbox) append(m *Message, sig *Signal, p *Process) (asked, beyond boo
 		b.mu.Unlock()
 		return false, false
 	}
+	p.eng.work.Add(1)
 	b.nextID++
 	m.id = b.nextID
 	if m.prev = b.last; m.prev != nil {

@@ -74,7 +74,7 @@ func (a *app) up(ctx context.Context, name string, listen []string, labels map[s
 	}
 	over := make(chan struct{})
 	defer close(over)
-	go collectLess(over)
+	go collectLess(n.Engine.Work, over)
 	if procs != nil {
 		go procs.adapt(over)
 	}
