@@ -1,8 +1,6 @@
 package engine_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"flag"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/enginetest"
-	"github.com/wnode-project/wnode/p2p/wire"
 )
 
 // step is one of a random program: process a does something to process b, or
@@ -65,20 +62,6 @@ func TestRandomPrograms(t *testing.T) {
 			rt.Fatal(wrong)
 		}
 	})
-}
-
-func recode(s *engine.Signal) (*engine.Signal, error) {
-	b, err := wire.AppendSignal(nil, s)
-	if err != nil {
-		return nil, err
-	}
-	kind, body, err := wire.ReadFrame(bufio.NewReader(bytes.NewReader(b)), wire.MaxFrame)
-	if err != nil {
-		return nil, err
-	}
-	return wire.DecodeSignal(kind, body,
-		wire.Endpoint{Node: s.From.Node, Incarnation: s.From.Incarnation},
-		wire.Endpoint{Node: s.To.Node, Incarnation: s.To.Incarnation})
 }
 
 // world is what a program runs in.
@@ -171,7 +154,7 @@ func play(t *testing.T, nodes int, coded bool, program []step) string {
 	programs := &enginetest.Programs{}
 	w := &world{net: enginetest.NewNetwork(t, programs, nil)}
 	if coded {
-		w.net = enginetest.NewNetwork(t, programs, recode)
+		w.net = enginetest.NewNetwork(t, programs, enginetest.OverWire)
 	}
 	w.module = programs.Add("actor", w.run)
 	for i := range nodes {

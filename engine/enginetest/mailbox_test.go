@@ -26,7 +26,7 @@ func TestOverflowSuspendsSenders(t *testing.T) {
 		{"local, by name", true, true, nil},
 		{"remote", false, false, nil},
 		{"remote, by name", false, true, nil},
-		{"remote, over the wire", false, false, throughWire},
+		{"remote, over the wire", false, false, enginetest.OverWire},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

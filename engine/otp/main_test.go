@@ -1,8 +1,6 @@
 package otp_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -17,24 +15,9 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/enginetest"
 	"github.com/wnode-project/wnode/engine/otp"
-	"github.com/wnode-project/wnode/p2p/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func recode(s *engine.Signal) (*engine.Signal, error) {
-	b, err := wire.AppendSignal(nil, s)
-	if err != nil {
-		return nil, err
-	}
-	kind, body, err := wire.ReadFrame(bufio.NewReader(bytes.NewReader(b)), wire.MaxFrame)
-	if err != nil {
-		return nil, err
-	}
-	return wire.DecodeSignal(kind, body,
-		wire.Endpoint{Node: s.From.Node, Incarnation: s.From.Incarnation},
-		wire.Endpoint{Node: s.To.Node, Incarnation: s.To.Incarnation})
-}
 
 // world is some nodes, connected, and what happened to the children on them.
 type world struct {
@@ -56,7 +39,7 @@ type event struct {
 
 func newWorld(t *testing.T, nodes ...string) *world {
 	programs := &enginetest.Programs{}
-	w := &world{t: t, net: enginetest.NewNetwork(t, programs, recode)}
+	w := &world{t: t, net: enginetest.NewNetwork(t, programs, enginetest.OverWire)}
 	w.module = programs.Add("worker", w.worker)
 	for _, name := range nodes {
 		w.nodes = append(w.nodes, w.net.Start(name, 1))
