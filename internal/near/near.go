@@ -1,4 +1,3 @@
-// Package near finds the word that was meant.
 package near
 
 // Word returns the one of the words that is closest to a mistyped one, "" if none is

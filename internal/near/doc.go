@@ -1,0 +1,2 @@
+// Package near finds the word that was meant.
+package near
