@@ -48,6 +48,11 @@ func (s *Server) Register() {
 		"module.get":     s.moduleGet,
 		"module.add":     s.moduleAdd,
 		"module.rm":      s.moduleRm,
+		"module.tag":     s.moduleTag,
+		"module.untag":   s.moduleUntag,
+		"module.pin":     s.modulePin,
+		"module.unpin":   s.moduleUnpin,
+		"module.gc":      s.moduleGC,
 	} {
 		s.Engine.Serve(name, f)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -23,7 +24,15 @@ type Store struct {
 	blocks blockstore.Blockstore // verifies on read
 	closed atomic.Bool
 	tags   tagsRead
+	uses   uses
 }
+
+// The directories of a store: those that each has, and those made when they are
+// needed, as older stores have none.
+var (
+	dirs      = []string{"tmp", "blocks", "roots", "tags"}
+	laterDirs = []string{"pins", "users", "quarantine"}
+)
 
 // formatText is the content of the file FORMAT.
 const formatText = "wnode module store 1\n"
@@ -65,7 +74,7 @@ func (s *Store) create() error {
 		return err
 	}
 	ours := map[string]bool{"FORMAT": true, "lock": true, "turn": true}
-	for _, name := range []string{"tmp", "blocks", "roots", "tags"} {
+	for _, name := range slices.Concat(dirs, laterDirs) {
 		ours[name] = true
 	}
 	entries, err := os.ReadDir(s.dir)
@@ -77,7 +86,7 @@ func (s *Store) create() error {
 			return fmt.Errorf("%w: it has no FORMAT but %q", ErrFormat, e.Name())
 		}
 	}
-	for _, name := range []string{"tmp", "blocks", "roots", "tags"} {
+	for _, name := range dirs {
 		if err := makeDir(filepath.Join(s.dir, name)); err != nil {
 			return err
 		}
@@ -94,10 +103,19 @@ func (s *Store) create() error {
 	return syncDir(filepath.Dir(s.dir))
 }
 
-// Close ends the use of s: further calls return [ErrClosed]. Calls under way
-// are not waited for. It always returns nil.
+// subdir makes one of the later directories, durably.
+func (s *Store) subdir(name string) error {
+	if err := makeDir(filepath.Join(s.dir, name)); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// Close ends the use of s: further calls return [ErrClosed], and the modules it used
+// are used no more. Calls under way are not waited for. It always returns nil.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.uses.end()
 	return nil
 }
 
@@ -107,11 +125,6 @@ func (s *Store) open() error {
 	}
 	return nil
 }
-
-// Added says whether the module c was added, and not removed since, at the price of
-// one look at the file system: what became of its blocks [Store.Has] and who reads
-// them find out.
-func (s *Store) Added(c cid.Cid) bool { return s.open() == nil && s.recorded(c) }
 
 // Has says whether the module c is here with all its blocks. It looks at the
 // lengths of the chunks, not at their bytes; what reads them verifies. After an

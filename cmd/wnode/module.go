@@ -26,7 +26,10 @@ func (a *app) moduleCmd() *cobra.Command {
 		Short: "Look after modules",
 		Long: `Modules are known by the hash of their bytes (CID), by a unique prefix of it, and
 by tags. Without --on these commands work on your own store, which run uses;
-with --on NODE on that node's.`,
+with --on NODE on that node's.
+
+What run, call and map of a file leave in your store, and what others left in a node's,
+goes by gc: modules without tag and pin that nothing runs and nobody used for 30 days.`,
 		Example: `  wnode module add --on kate --tag kate kate.wasm
   wnode module ls --on kate`,
 		Args: cobra.ArbitraryArgs,
@@ -37,13 +40,21 @@ with --on NODE on that node's.`,
 			return c.Help()
 		},
 	}
-	c.AddCommand(a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd())
+	c.AddCommand(
+		a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd(),
+		a.moduleTagCmd(), a.moduleUntagCmd(), a.modulePinCmd(), a.moduleUnpinCmd(), a.moduleGCCmd(),
+	)
 	return c
 }
 
 // storeFlag adds --on with the meaning it has for module commands.
 func storeFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the store of `NODE` (local: your own)")
+}
+
+// storesFlag is as storeFlag, for what works on several at once.
+func storesFlag(c *cobra.Command, on *string) {
+	c.Flags().StringVar(on, "on", "local", "work on the stores of the nodes `SEL`, as of run: names, all, label:K=V (local: your own)")
 }
 
 // readModule reads a file of at most the size of a module.
@@ -130,26 +141,27 @@ func (a *app) moduleAddCmd() *cobra.Command {
 func (a *app) moduleLsCmd() *cobra.Command {
 	var on string
 	c := &cobra.Command{
-		Use: "ls", Short: "List a store", Args: exactArgs(0, "module ls [--on NODE]"),
+		Use: "ls", Short: "List a store", Args: exactArgs(0, "module ls [--on SEL]"),
 		Example: `  wnode module ls --on kate`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.each(c.Context(), on, func(ctx context.Context, _ string, cl control.Client) error {
-				ms, err := cl.Modules(ctx)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.print(ms)
-				}
-				rows := [][]string{{"CID", "SIZE", "AGE", "TAGS"}}
+			answers, err := onNodes(c.Context(), a, on, connectTime, control.Client.Modules)
+			if err != nil {
+				return err
+			}
+			header := []string{"CID", "SIZE", "AGE", "USED", "TAGS"}
+			return printAnswers(a, answers, header, func(ms []control.Module) (rows [][]string) {
 				for _, m := range ms {
-					rows = append(rows, []string{m.CID, size(m.Size), ago(m.Added), strings.Join(m.Tags, " ")})
+					marks := m.Tags
+					if m.Pinned {
+						marks = append(marks, "(pinned)")
+					}
+					rows = append(rows, []string{m.CID, size(m.Size), ago(m.Added), ago(m.Used), strings.Join(marks, " ")})
 				}
-				return a.table(rows)
+				return rows
 			})
 		},
 	}
-	storeFlag(c, &on)
+	storesFlag(c, &on)
 	return c
 }
 
@@ -318,6 +330,7 @@ func resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, r
 	id, err := n.Store.Resolve(module)
 	switch {
 	case err == nil:
+		n.Store.Use(id) // a gc meanwhile leaves it
 		return engine.Module{CID: id, Name: module}, nil
 	case remote && errors.Is(err, modstore.ErrNotFound):
 		return engine.Module{Name: module}, nil
