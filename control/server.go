@@ -53,6 +53,7 @@ func (s *Server) Register() {
 		"module.pin":     s.modulePin,
 		"module.unpin":   s.moduleUnpin,
 		"module.gc":      s.moduleGC,
+		"module.verify":  s.moduleVerify,
 	} {
 		s.Engine.Serve(name, f)
 	}

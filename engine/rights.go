@@ -55,6 +55,7 @@ var needs = map[string]Role{
 	"call:module.pin":     RoleUpload,
 	"call:module.unpin":   RoleUpload, // and the same origin, or admin
 	"call:module.gc":      RoleUpload, // and the same origin, or admin
+	"call:module.verify":  RoleUpload, // and the same origin, or admin
 
 	"stream:module": RolePeer,
 }

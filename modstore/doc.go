@@ -19,6 +19,7 @@
 //	pins/CID                a pin, empty
 //	users/RANDOM            what one open Store uses: CIDs, one a line; locked as
 //	                        long as it is open
+//	quarantine/NAME.TIME    damaged files, named as where they were found
 //	tmp/                    files being written, blocks of unfinished imports
 //	lock, turn              advisory locks
 //

@@ -12,7 +12,8 @@ var (
 	ErrAmbiguous = errors.New("ambiguous")
 	// ErrCorrupt: a block, record or tag on disk, or a block given to an
 	// [Import], is not what its name says, or a block of a recorded module is
-	// gone. The message names it. Adding the module again repairs blocks.
+	// gone. The message names it. Adding the module again repairs blocks;
+	// [Store.Verify] finds all that is damaged.
 	ErrCorrupt = errors.New("corrupt")
 	// ErrTooLarge: more than [MaxModule].
 	ErrTooLarge = errors.New("module too large: the limit is 64 MiB")

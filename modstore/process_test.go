@@ -314,6 +314,11 @@ func mix(dir string) error {
 				return fmt.Errorf("remove: %w", err)
 			}
 		}
+		if i%10 == 9 {
+			if v, err := s.Verify(ctx); err != nil || len(v.Damage) > 0 {
+				return fmt.Errorf("verify: %v, %w", v.Damage, err)
+			}
+		}
 		if i%20 == 19 {
 			if _, err := sweep(s); err != nil {
 				return fmt.Errorf("sweep: %w", err)

@@ -46,7 +46,9 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module store: %w", err)
 	}
-	s := &Store{dir: dir, files: &blockDir{dir: filepath.Join(dir, "blocks"), tmp: filepath.Join(dir, "tmp")}}
+	s := &Store{dir: dir, files: &blockDir{
+		dir: filepath.Join(dir, "blocks"), tmp: filepath.Join(dir, "tmp"), quarantine: filepath.Join(dir, "quarantine"),
+	}}
 	s.blocks = &blockstore.ValidatingBlockstore{
 		// Write through: blockDir itself looks whether a block is there, and
 		// whether it is intact.
