@@ -43,7 +43,7 @@ goes by gc: modules without tag and pin that nothing runs and nobody used for 30
 	c.AddCommand(
 		a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd(),
 		a.moduleTagCmd(), a.moduleUntagCmd(), a.modulePinCmd(), a.moduleUnpinCmd(), a.moduleGCCmd(),
-		a.moduleVerifyCmd(),
+		a.moduleVerifyCmd(), a.modulePushCmd(),
 	)
 	return c
 }
