@@ -19,6 +19,8 @@ var (
 	ErrTooLarge = errors.New("module too large: the limit is 64 MiB")
 	// ErrBadDAG: not a file in the shape of profile unixfs-v1-2025.
 	ErrBadDAG = errors.New("not a unixfs-v1-2025 file")
+	// ErrBadCAR: not the archive of one module.
+	ErrBadCAR = errors.New("not the CAR of a module")
 	// ErrUnexpected: an [Import] got a block other than the next one.
 	ErrUnexpected = errors.New("unexpected block")
 	// ErrIncomplete: [Import.Commit] before the last block.

@@ -58,7 +58,7 @@ func storesFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the stores of the nodes `SEL`, as of run: names, all, label:K=V (local: your own)")
 }
 
-// readModule reads a file of at most the size of a module.
+// readModule reads a file of at most the size of a module, or the module in a CAR.
 func readModule(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -75,6 +75,13 @@ func readModule(path string) ([]byte, error) {
 	}
 	if info.IsDir() {
 		return nil, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
+	}
+	if filepath.Ext(path) == ".car" {
+		_, b, err := modstore.ReadCAR(f)
+		if err != nil {
+			return nil, invalidf("bad_car", "%s: %w", path, err)
+		}
+		return b, nil
 	}
 	if info.Size() > modstore.MaxModule {
 		return nil, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
@@ -101,8 +108,12 @@ func (a *app) moduleAddCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add FILE",
 		Short: "Check a module and put it into a store; prints its CID",
+		Long: `Check a module and put it into a store; prints its CID. FILE is a .wasm file, or a .car
+file that get or an IPFS tool wrote: each of its blocks is verified, and the CID is
+the same.`,
 		Example: `  wnode module add hello.wasm
-  wnode module add --on kate --tag kate kate.wasm`,
+  wnode module add --on kate --tag kate kate.wasm
+  wnode module add /media/stick/hello.car`,
 		Args: exactArgs(1, "module add [--on NODE] [--tag TAG] FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if tag != "" {
@@ -233,56 +244,6 @@ func (a *app) printInspection(i control.Inspection) error {
 	return a.table(rows)
 }
 
-func (a *app) moduleGetCmd() *cobra.Command {
-	var on, out string
-	c := &cobra.Command{
-		Use: "get MODULE", Short: "Fetch a module into your store, and with -o into a file",
-		Example: `  wnode module get --on kate kate -o kate.wasm`,
-		Args:    exactArgs(1, "module get [--on NODE] MODULE [-o FILE]"),
-		RunE: func(c *cobra.Command, args []string) error {
-			n, cl, err := a.connect(c.Context(), on)
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			m, err := cl.Find(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			id, err := cid.Decode(m.CID)
-			if err != nil {
-				return fmt.Errorf("%s answered with a bad CID: %w", on, err)
-			}
-			var b []byte
-			if n.Net != nil {
-				b, err = n.Net.Open(c.Context(), id, m.Size, cl.Node)
-			} else {
-				b, err = n.Store.Bytes(c.Context(), id)
-			}
-			if err != nil {
-				return err
-			}
-			if out == "-" {
-				_, err := a.out.Write(b)
-				return err
-			}
-			if out != "" {
-				if err := os.WriteFile(out, b, 0o644); err != nil {
-					return err
-				}
-			}
-			if a.json {
-				return a.print(m)
-			}
-			_, err = fmt.Fprintln(a.out, m.CID)
-			return err
-		},
-	}
-	storeFlag(c, &on)
-	c.Flags().StringVarP(&out, "output", "o", "", "write it to `FILE` too (-: to stdout)")
-	return c
-}
-
 func (a *app) moduleRmCmd() *cobra.Command {
 	var on string
 	c := &cobra.Command{
@@ -315,7 +276,7 @@ func isPath(module string) bool {
 		return true
 	}
 	switch filepath.Ext(module) {
-	case ".wasm", ".go", ".c", ".rs", ".ts":
+	case ".wasm", ".car", ".go", ".c", ".rs", ".ts":
 		return true
 	}
 	return false
