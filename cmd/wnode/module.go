@@ -15,7 +15,6 @@ import (
 
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/control"
-	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/modstore"
 )
@@ -25,8 +24,9 @@ func (a *app) moduleCmd() *cobra.Command {
 		Use:   "module",
 		Short: "Look after modules",
 		Long: `Modules are known by the hash of their bytes (CID), by a unique prefix of it, and
-by tags. Without --on these commands work on your own store, which run uses;
-with --on NODE on that node's.
+by tags. For inspect, get and push, as for run, PEER/TAG is what the node PEER calls
+so. Without --on these commands work on your own store, which run uses; with --on
+NODE on that node's.
 
 What run, call and map of a file leave in your store, and what others left in a node's,
 goes by gc: modules without tag and pin that nothing runs and nobody used for 30 days.`,
@@ -182,7 +182,7 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "inspect MODULE", Short: "Describe a module: imports, exports, toolchain, hashes",
 		Example: `  wnode module inspect hello.wasm
-  wnode module inspect --on kate kate`,
+  wnode module inspect kate/hello`,
 		Args: exactArgs(1, "module inspect [--on NODE] MODULE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var i control.Inspection
@@ -203,12 +203,16 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 					i.NotRunnable = err.Error()
 				}
 			} else {
+				on, name, err := onPeer(on, args[0])
+				if err != nil {
+					return err
+				}
 				n, cl, err := a.connect(c.Context(), on)
 				if err != nil {
 					return err
 				}
 				defer n.Close()
-				if i, err = cl.Inspect(c.Context(), args[0]); err != nil {
+				if i, err = cl.Inspect(c.Context(), name); err != nil {
 					return err
 				}
 			}
@@ -267,41 +271,4 @@ func (a *app) moduleRmCmd() *cobra.Command {
 	}
 	storeFlag(c, &on)
 	return c
-}
-
-// isPath reports whether MODULE names a file: it begins as a path or ends as
-// source or module does. Anything else is a CID, a prefix of one, or a tag.
-func isPath(module string) bool {
-	if strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
-		return true
-	}
-	switch filepath.Ext(module) {
-	case ".wasm", ".car", ".go", ".c", ".rs", ".ts":
-		return true
-	}
-	return false
-}
-
-// resolve finds MODULE at the origin, and leaves a name that is not known here
-// to the target.
-func resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, remote bool) (engine.Module, error) {
-	if isPath(module) {
-		id, bytes, err := importFile(ctx, n, module, memory)
-		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
-	}
-	id, err := n.Store.Resolve(module)
-	switch {
-	case err == nil:
-		n.Store.Use(id) // a gc meanwhile leaves it
-		return engine.Module{CID: id, Name: module}, nil
-	case remote && errors.Is(err, modstore.ErrNotFound):
-		return engine.Module{Name: module}, nil
-	case errors.Is(err, modstore.ErrNotFound):
-		hint := ""
-		if info, statErr := os.Stat(module); statErr == nil && !info.IsDir() {
-			hint = fmt.Sprintf(" (there is a file of that name: ./%s)", clean(module))
-		}
-		return engine.Module{}, notFoundf("module_not_found", "no module %q in your store%s: give a path such as ./%s.wasm, or --on a node that has it", clean(module), hint, clean(module))
-	}
-	return engine.Module{}, &failure{"badarg", exitNotFound, exitNoObject, err}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ipfs/go-cid"
 	"github.com/spf13/cobra"
 )
 
@@ -19,25 +18,25 @@ func (a *app) moduleGetCmd() *cobra.Command {
 		Long: `Fetch a module into your store, and with -o into a file. A file that ends in .car, or
 any with --car, is a CAR of version 1, which module add and IPFS tools read: the blocks
 of the module, each with its hash.`,
-		Example: `  wnode module get --on kate kate -o kate.wasm
-  wnode module get kate -o kate.car`,
+		Example: `  wnode module get kate/hello -o hello.wasm
+  wnode module get hello -o hello.car`,
 		Args: exactArgs(1, "module get [--on NODE] MODULE [-o FILE] [--car]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if archive && out == "" {
 				return usagef("--car is how a file is written: name it with -o")
+			}
+			on, name, err := onPeer(on, args[0])
+			if err != nil {
+				return err
 			}
 			n, cl, err := a.connect(c.Context(), on)
 			if err != nil {
 				return err
 			}
 			defer n.Close()
-			m, err := cl.Find(c.Context(), args[0])
+			m, id, err := findAt(c.Context(), cl, name)
 			if err != nil {
 				return err
-			}
-			id, err := cid.Decode(m.CID)
-			if err != nil {
-				return fmt.Errorf("%s answered with a bad CID: %w", on, err)
 			}
 			var b []byte
 			if n.Net != nil {

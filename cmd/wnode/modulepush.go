@@ -44,7 +44,7 @@ each node; exit code 5 if some of them failed.`,
 				return err
 			}
 			defer n.Close()
-			m, err := resolve(c.Context(), n, args[0], guest.MaxMemory, false)
+			m, err := a.resolve(c.Context(), n, args[0], guest.MaxMemory, "local")
 			if err != nil {
 				return err
 			}
