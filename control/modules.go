@@ -19,9 +19,13 @@ func (s *Server) moduleLs(ctx context.Context, _ engine.Caller, _ []byte) ([]byt
 	}
 	out := []Module{}
 	for _, e := range list {
-		out = append(out, Module{CID: e.CID.String(), Size: e.Size, Tags: e.Tags, Added: e.Added})
+		out = append(out, moduleOf(e))
 	}
 	return json.Marshal(out)
+}
+
+func moduleOf(e modstore.Entry) Module {
+	return Module{CID: e.CID.String(), Size: e.Size, Tags: e.Tags, Pinned: e.Pinned, Added: e.Added, Used: e.Used}
 }
 
 // find decodes a request that names a module, and finds it in the store.
@@ -41,8 +45,7 @@ func (s *Server) find(ctx context.Context, body []byte) (req moduleRequest, m Mo
 		err = engine.Reasonf(engine.ModuleNotFound, "%s is not here", c)
 		return
 	}
-	e := list[i]
-	return req, Module{CID: e.CID.String(), Size: e.Size, Tags: e.Tags, Added: e.Added}, c, nil
+	return req, moduleOf(list[i]), c, nil
 }
 
 func (s *Server) moduleGet(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
@@ -108,8 +111,8 @@ func (s *Server) moduleAdd(ctx context.Context, from engine.Caller, body []byte)
 }
 
 func (s *Server) moduleRm(ctx context.Context, from engine.Caller, body []byte) ([]byte, error) {
-	if !s.Engine.MayControl(from, s.Engine.Owner()) {
-		return nil, engine.Reasonf(engine.NotAllowed, "only the user who runs the node, or an admin, may remove modules")
+	if err := s.owned(from, "remove modules"); err != nil {
+		return nil, err
 	}
 	req, m, c, err := s.find(ctx, body)
 	if err != nil {

@@ -55,6 +55,12 @@ func (s *Server) Register() {
 		"module.get":      s.moduleGet,
 		"module.add":      s.moduleAdd,
 		"module.rm":       s.moduleRm,
+		"module.tag":      s.moduleTag,
+		"module.untag":    s.moduleUntag,
+		"module.pin":      s.modulePin,
+		"module.unpin":    s.moduleUnpin,
+		"module.gc":       s.moduleGC,
+		"module.verify":   s.moduleVerify,
 	} {
 		s.Engine.Serve(name, f)
 	}

@@ -99,10 +99,12 @@ type Peer struct {
 
 // Module describes a module in a store.
 type Module struct {
-	CID   string    `json:"cid"`
-	Size  uint64    `json:"size"`
-	Tags  []string  `json:"tags,omitempty"`
-	Added time.Time `json:"added"`
+	CID    string    `json:"cid"`
+	Size   uint64    `json:"size"`
+	Tags   []string  `json:"tags,omitempty"`
+	Pinned bool      `json:"pinned,omitempty"`
+	Added  time.Time `json:"added"`
+	Used   time.Time `json:"used"` // last, or added; to the hour
 }
 
 // Inspection describes a module and its inside.
@@ -158,6 +160,6 @@ type (
 	moduleRequest struct {
 		Name string `json:"name"`           // tag, CID or prefix
 		Size uint64 `json:"size,omitempty"` // of add
-		Tag  string `json:"tag,omitempty"`  // of add
+		Tag  string `json:"tag,omitempty"`  // of add, tag and untag
 	}
 )

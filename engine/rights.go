@@ -54,6 +54,12 @@ var needs = map[string]Role{
 	"call:module.get":      RolePeer,
 	"call:module.add":      RoleUpload,
 	"call:module.rm":       RoleUpload, // and the same origin, or admin
+	"call:module.tag":      RoleUpload,
+	"call:module.untag":    RoleUpload, // and the same origin, or admin
+	"call:module.pin":      RoleUpload,
+	"call:module.unpin":    RoleUpload, // and the same origin, or admin
+	"call:module.gc":       RoleUpload, // and the same origin, or admin
+	"call:module.verify":   RoleUpload, // and the same origin, or admin
 
 	"stream:module": RolePeer,
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	ds "github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
@@ -25,8 +26,9 @@ import (
 // empties its directory of temporary files at each start, and so breaks the
 // writes of every other process on the same directory.
 type blockDir struct {
-	dir string // blocks
-	tmp string
+	dir        string // blocks
+	tmp        string
+	quarantine string
 }
 
 var _ ds.Batching = (*blockDir)(nil)
@@ -268,6 +270,19 @@ func (b *blockDir) store(ctx context.Context, puts []placement) error {
 	return errors.Join(errs...)
 }
 
+// setAside gives a damaged file a second name, in quarantine, which it returns: so
+// whoever replaces or removes the file leaves the evidence.
+func (b *blockDir) setAside(file string) (kept string, err error) {
+	if err := makeDir(b.quarantine); err != nil {
+		return "", err
+	}
+	kept = filepath.Join(b.quarantine, fmt.Sprintf("%s.%d", filepath.Base(file), time.Now().UnixNano()))
+	if err := os.Link(file, kept); err != nil {
+		return "", err
+	}
+	return kept, syncDir(b.quarantine)
+}
+
 func (b *blockDir) place(p placement, file string) error {
 	have, err := readBlockFile(file)
 	if err == nil {
@@ -280,6 +295,8 @@ func (b *blockDir) place(p placement, file string) error {
 		if bytes.Equal(have, want) {
 			return nil
 		}
+		// Of a damaged one a trace stays if it can. To repair it matters more.
+		_, _ = b.setAside(file)
 	} // else: absent, or unreadable and so to be replaced
 	from := p.staged
 	if from == "" {

@@ -13,8 +13,13 @@
 //	FORMAT                  version of this layout; unknown ones are refused
 //	blocks/XX/KEY.data      a block; KEY is its multihash in base32, XX its
 //	                        next to last two characters (as flatfs does)
-//	roots/CID[:9]/CID       one record for each module: JSON, size and time
+//	roots/CID[:9]/CID       one record for each module: JSON, size and time; the
+//	                        time of the file is that of the last use
 //	tags/NAME               a tag, its CID as text; ':' is written '@'
+//	pins/CID                a pin, empty
+//	users/RANDOM            what one open Store uses: CIDs, one a line; locked as
+//	                        long as it is open
+//	quarantine/NAME.TIME    damaged files, named as where they were found
 //	tmp/                    files being written, blocks of unfinished imports
 //	lock, turn              advisory locks
 //
@@ -22,7 +27,7 @@
 // its blocks are on the disk, each file by way of tmp, fsync, rename and fsync
 // of the directory: so a process killed at any point, or a machine that loses
 // power, leaves either the whole module or only blocks that nothing refers to
-// ([Store.Sweep] removes those). Blocks are verified each time they are read.
+// ([Store.GC] removes those). Blocks are verified each time they are read.
 //
 // # Several processes
 //

@@ -12,16 +12,21 @@ var (
 	ErrAmbiguous = errors.New("ambiguous")
 	// ErrCorrupt: a block, record or tag on disk, or a block given to an
 	// [Import], is not what its name says, or a block of a recorded module is
-	// gone. The message names it. Adding the module again repairs blocks.
+	// gone. The message names it. Adding the module again repairs blocks;
+	// [Store.Verify] finds all that is damaged.
 	ErrCorrupt = errors.New("corrupt")
 	// ErrTooLarge: more than [MaxModule].
 	ErrTooLarge = errors.New("module too large: the limit is 64 MiB")
 	// ErrBadDAG: not a file in the shape of profile unixfs-v1-2025.
 	ErrBadDAG = errors.New("not a unixfs-v1-2025 file")
+	// ErrBadCAR: not the archive of one module.
+	ErrBadCAR = errors.New("not the CAR of a module")
 	// ErrUnexpected: an [Import] got a block other than the next one.
 	ErrUnexpected = errors.New("unexpected block")
 	// ErrIncomplete: [Import.Commit] before the last block.
 	ErrIncomplete = errors.New("import incomplete")
+	// ErrPinned: a pinned module is not removed; unpin it first.
+	ErrPinned = errors.New("pinned")
 	// ErrBadName: a tag outside the allowed form.
 	ErrBadName = errors.New("invalid tag name")
 	// ErrFormat: the directory is no module store, or one of another version.

@@ -31,7 +31,7 @@ func TestLooks(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if !s.Added(ids[0]) {
+		if !s.Use(ids[0]) {
 			t.Fatal("not added")
 		}
 	}
@@ -44,7 +44,7 @@ func TestLooks(t *testing.T) {
 	if err := s.Remove(t.Context(), ids[0]); err != nil {
 		t.Fatal(err)
 	}
-	if s.Added(ids[0]) {
+	if s.Use(ids[0]) {
 		t.Error("a module that was removed is there")
 	}
 }

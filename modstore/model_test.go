@@ -8,12 +8,14 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"pgregory.net/rapid"
 )
 
-// TestModel compares the store with two maps, over random sequences of calls.
+// TestModel compares the store with maps, over random sequences of calls: what GC
+// removes above all.
 func TestModel(t *testing.T) {
 	t.Parallel() // it waits for the disk
 	// Contents that share chunks, and one that is a chunk of others.
@@ -46,7 +48,13 @@ func TestModel(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		have := map[int]bool{}
+		defer func() { _ = s.Close() }()
+		other, err := Open(dir) // of another process
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = other.Close() }()
+		have, pins, old, usedThere := map[int]bool{}, map[int]bool{}, map[int]bool{}, map[int]bool{}
 		tags := map[string]int{}
 		pick := func(rt *rapid.T) int { return rapid.IntRange(0, len(contents)-1).Draw(rt, "content") }
 		tagName := func(rt *rapid.T) string { return rapid.SampledFrom(tagNames).Draw(rt, "tag") }
@@ -71,6 +79,7 @@ func TestModel(t *testing.T) {
 					rt.Fatalf("%v, want %v", c, cids[i])
 				}
 				have[i] = true
+				delete(old, i)
 			},
 			"import": func(rt *rapid.T) {
 				i := pick(rt)
@@ -88,9 +97,14 @@ func TestModel(t *testing.T) {
 				}
 				expect(rt, im.Commit(), nil)
 				have[i] = true
+				delete(old, i)
 			},
 			"remove": func(rt *rapid.T) {
 				i := pick(rt)
+				if pins[i] {
+					expect(rt, s.Remove(ctx, cids[i]), ErrPinned)
+					return
+				}
 				expect(rt, s.Remove(ctx, cids[i]), ifHere(have[i]))
 				delete(have, i)
 				maps.DeleteFunc(tags, func(_ string, j int) bool { return i == j })
@@ -117,8 +131,59 @@ func TestModel(t *testing.T) {
 					rt.Fatalf("%s: %v", name, c)
 				}
 			},
+			"pin": func(rt *rapid.T) {
+				i := pick(rt)
+				expect(rt, s.Pin(cids[i]), ifHere(have[i]))
+				pins[i] = have[i]
+			},
+			"unpin": func(rt *rapid.T) {
+				i := pick(rt)
+				expect(rt, s.Unpin(cids[i]), ifHere(pins[i]))
+				delete(pins, i)
+			},
+			"use elsewhere": func(rt *rapid.T) {
+				i := pick(rt)
+				if other.Use(cids[i]) != have[i] {
+					rt.Fatalf("use: %v", !have[i])
+				}
+				if have[i] {
+					usedThere[i] = true // for good, also when it is removed and comes again
+				}
+			},
+			"grow old": func(rt *rapid.T) {
+				if i := pick(rt); have[i] {
+					setUsed(t, s, cids[i], time.Now().Add(-48*time.Hour))
+					old[i] = true
+				}
+			},
+			"gc": func(rt *rapid.T) {
+				run := map[cid.Cid]bool{cids[pick(rt)]: true}
+				dry := rapid.Bool().Draw(rt, "dry")
+				want := map[cid.Cid]bool{}
+				for i := range have {
+					if old[i] && !pins[i] && !usedThere[i] && !run[cids[i]] && !slices.Contains(slices.Collect(maps.Values(tags)), i) {
+						want[cids[i]] = true
+						if !dry {
+							delete(have, i)
+							delete(old, i)
+						}
+					}
+				}
+				r, err := s.GC(ctx, GCOptions{
+					UsedBefore: time.Now().Add(-24 * time.Hour), DryRun: dry,
+					InUse: func() map[cid.Cid]bool { return run },
+				})
+				expect(rt, err, nil)
+				got := map[cid.Cid]bool{}
+				for _, e := range r.Removed {
+					got[e.CID] = true
+				}
+				if !maps.Equal(got, want) {
+					rt.Fatalf("removed %v, want %v", got, want)
+				}
+			},
 			"sweep": func(rt *rapid.T) {
-				freed, err := s.Sweep(ctx)
+				freed, err := sweep(s)
 				expect(rt, err, nil)
 				if freed != 0 {
 					rt.Fatalf("%d bytes were left over", freed)
@@ -126,6 +191,7 @@ func TestModel(t *testing.T) {
 			},
 			"reopen": func(rt *rapid.T) {
 				var err error
+				_ = s.Close()
 				s, err = Open(dir)
 				expect(rt, err, nil)
 			},
@@ -139,6 +205,9 @@ func TestModel(t *testing.T) {
 					i := slices.Index(cids, e.CID)
 					if i < 0 || !have[i] || e.Size != uint64(len(contents[i])) {
 						rt.Fatalf("unexpected %v", e)
+					}
+					if e.Pinned != pins[i] {
+						rt.Fatalf("pinned: %v", e)
 					}
 					for _, name := range e.Tags {
 						if tags[name] != i {

@@ -49,7 +49,7 @@ func child(t *testing.T, role, dir string, seed int) *exec.Cmd {
 	return cmd
 }
 
-// addForever adds, imports, tags and removes, and prints what was acknowledged,
+// addForever adds, imports, tags, pins, collects and removes, and prints what was acknowledged,
 // until it is killed.
 func addForever(dir string) error {
 	seed, err := strconv.Atoi(os.Getenv(childSeed))
@@ -76,8 +76,26 @@ func addForever(dir string) error {
 			return err
 		}
 		fmt.Println("tagged", c)
+		if i%3 == 0 {
+			fmt.Println("pinning", c)
+			if err := s.Pin(c); err != nil {
+				return err
+			}
+			fmt.Println("pinned", c)
+		}
+		if i%4 == 3 {
+			// All that is neither pinned nor the last: each may be gone now.
+			fmt.Println("collecting", c)
+			if _, err := s.GC(ctx, GCOptions{UsedBefore: time.Now().Add(time.Hour)}); err != nil {
+				return err
+			}
+			fmt.Println("collected", c)
+		}
 		if i%5 == 4 {
 			fmt.Println("removing", c)
+			if err := s.Unpin(c); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
 			if err := s.Remove(ctx, c); err != nil {
 				return err
 			}
@@ -112,10 +130,13 @@ func rounds(usual, soak int) int {
 func TestKill(t *testing.T) {
 	t.Parallel() // it waits for other processes
 	var dir string
-	var want map[string]bool // acknowledged: must be there
+	var want map[string]bool          // acknowledged: must be there
+	var pinned, maybe map[string]bool // maybe pinned
+	var last string                   // has the tag
 	for round := range rounds(8, 1000) {
 		if round%25 == 0 { // checking grows with the store
 			dir, want = t.TempDir()+"/store", map[string]bool{}
+			pinned, maybe = map[string]bool{}, map[string]bool{}
 		}
 		cmd := child(t, "adder", dir, round)
 		out, err := cmd.StdoutPipe()
@@ -141,11 +162,32 @@ func TestKill(t *testing.T) {
 		whole, _, _ := cutLast(string(rest), '\n')
 		text = append(text, strings.SplitAfter(whole, "\n")...)
 
+		loose := map[string]bool{} // a GC that began takes these
 		for _, line := range text {
 			verb, c, _ := strings.Cut(strings.TrimSpace(line), " ")
 			switch verb {
 			case "added":
 				want[c] = true
+			case "tagged":
+				last = c
+			case "pinning":
+				maybe[c] = true
+			case "pinned":
+				pinned[c] = true
+			case "collecting":
+				for k := range want {
+					if k != last && !pinned[k] && k[0] != '-' {
+						delete(want, k) // from now on it may be there or not
+						loose[k] = !maybe[k]
+					}
+				}
+			case "collected":
+				for k, all := range loose {
+					if all {
+						want["-"+k] = true
+					}
+				}
+				clear(loose)
 			case "removing":
 				delete(want, c) // from now on it may be there or not
 			case "removed":
@@ -204,7 +246,7 @@ func checkAfterKill(t *testing.T, dir string, want map[string]bool) {
 			t.Errorf("a tag names %v, which is not here", c)
 		}
 	}
-	if _, err := s.Sweep(ctx); err != nil {
+	if _, err := sweep(s); err != nil {
 		t.Error(err)
 	}
 	checkNoOrphans(t, s)
@@ -272,10 +314,16 @@ func mix(dir string) error {
 				return fmt.Errorf("remove: %w", err)
 			}
 		}
+		if i%10 == 9 {
+			if v, err := s.Verify(ctx); err != nil || len(v.Damage) > 0 {
+				return fmt.Errorf("verify: %v, %w", v.Damage, err)
+			}
+		}
 		if i%20 == 19 {
-			if _, err := s.Sweep(ctx); err != nil {
+			if _, err := sweep(s); err != nil {
 				return fmt.Errorf("sweep: %w", err)
 			}
+			_ = s.Close()
 			if s, err = Open(dir); err != nil { // as each command does
 				return err
 			}

@@ -19,16 +19,20 @@ import (
 
 // Entry is a stored module.
 type Entry struct {
-	CID   cid.Cid
-	Size  uint64    // bytes of the file
-	Tags  []string  // sorted
-	Added time.Time // when it was first added, in UTC
+	CID    cid.Cid
+	Size   uint64    // bytes of the file
+	Tags   []string  // sorted
+	Pinned bool      // see [Store.Pin]
+	Added  time.Time // when it was first added, in UTC
+	Used   time.Time // when it was last added or used, to the hour, in UTC
 }
 
 // record is the content of a file below roots. Fields are only added.
 type record struct {
 	Size  uint64    `json:"size"`
 	Added time.Time `json:"added"`
+
+	used time.Time // that of its file
 }
 
 // shardLen is how much of a CID names the directory of its record: what all of
@@ -55,6 +59,7 @@ func (s *Store) record(c cid.Cid, size uint64) error {
 	path := s.recordPath(c)
 	shard := filepath.Dir(path)
 	if _, err := readRecord(path); err == nil {
+		s.use(c)
 		// Made durable again, as its maker may have died before that.
 		return errors.Join(syncDir(shard), syncDir(filepath.Dir(shard)))
 	}
@@ -68,7 +73,11 @@ func (s *Store) record(c cid.Cid, size uint64) error {
 	if err := syncDir(filepath.Dir(shard)); err != nil {
 		return err
 	}
-	return replaceFile(s.files.tmp, path, append(text, '\n'))
+	if err := replaceFile(s.files.tmp, path, append(text, '\n')); err != nil {
+		return err
+	}
+	s.use(c)
+	return nil
 }
 
 // readRecord fails with ErrCorrupt for a damaged record, and with the error of
@@ -78,7 +87,11 @@ func readRecord(path string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	var r record
+	info, err := os.Stat(path)
+	if err != nil {
+		return record{}, err
+	}
+	r := record{used: info.ModTime().UTC()}
 	if err := json.Unmarshal(text, &r); err != nil {
 		return record{}, fmt.Errorf("%w: record of module %s: %w", ErrCorrupt, filepath.Base(path), err)
 	}
@@ -115,8 +128,12 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	for name, c := range tags {
 		byCID[c] = append(byCID[c], name)
 	}
+	pins, err := s.pins()
+	if err != nil {
+		return nil, err
+	}
 	var list []Entry
-	err := s.eachRoot(ctx, func(c cid.Cid, path string) error {
+	err = s.eachRoot(ctx, func(c cid.Cid, path string) error {
 		r, err := readRecord(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -129,7 +146,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 		}
 		names := byCID[c]
 		slices.Sort(names)
-		list = append(list, Entry{CID: c, Size: r.Size, Tags: names, Added: r.Added})
+		list = append(list, Entry{CID: c, Size: r.Size, Tags: names, Pinned: pins[c], Added: r.Added, Used: r.used})
 		return nil
 	})
 	if err != nil {
@@ -145,8 +162,8 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 }
 
 // Remove removes the module c and its tags. Blocks that other modules have too
-// stay. It waits until nobody adds. [ErrNotFound] when c is not here. After
-// another error, or a crash, c may be here or not; it is not here in part.
+// stay. It waits until nobody adds. [ErrNotFound] when c is not here, [ErrPinned]
+// when it is pinned. After another error, or a crash, c may be here or not; it is not here in part.
 //
 // It reads the root blocks of all modules above 1 MiB. If one of those is
 // damaged, the blocks of c stay as well, as some may be shared.
@@ -162,6 +179,9 @@ func (s *Store) Remove(ctx context.Context, c cid.Cid) error {
 	if !s.recorded(c) {
 		return fmt.Errorf("remove: %w", notHere(c))
 	}
+	if s.pinned(c) {
+		return fmt.Errorf("remove: module %s: %w", c, ErrPinned)
+	}
 	mine := []ds.Key{keyOf(c)}
 	if b, err := s.blocks.Get(ctx, c); err == nil {
 		leaves, _, err := parseRoot(c, b.RawData())
@@ -171,7 +191,7 @@ func (s *Store) Remove(ctx context.Context, c cid.Cid) error {
 		for _, l := range leaves {
 			mine = append(mine, keyOf(l.cid))
 		}
-	} // else only the root block goes; Sweep finds the others
+	} // else only the root block goes; GC finds the others
 
 	if err := s.untagAll(c); err != nil {
 		return fmt.Errorf("remove %s: %w", c, err)
@@ -183,7 +203,15 @@ func (s *Store) Remove(ctx context.Context, c cid.Cid) error {
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("remove %s: %w", c, err)
 	}
-	live, err := s.mark(ctx)
+	var others []cid.Cid
+	err = s.eachRoot(ctx, func(c cid.Cid, _ string) error {
+		others = append(others, c)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", c, err)
+	}
+	live, err := s.mark(ctx, others)
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrBadDAG) {
 		return nil
 	}
@@ -196,61 +224,6 @@ func (s *Store) Remove(ctx context.Context, c cid.Cid) error {
 		}
 	}
 	return err
-}
-
-// Sweep removes the blocks that no module refers to: left by processes that
-// died while they added or removed. It returns how many bytes that freed. It
-// waits until nobody adds, and reads the root blocks of all modules above 1 MiB;
-// if one is damaged it removes nothing and returns [ErrCorrupt].
-func (s *Store) Sweep(ctx context.Context) (freed uint64, err error) {
-	if err := s.open(); err != nil {
-		return 0, err
-	}
-	unlock, err := s.lock(ctx, true)
-	if err != nil {
-		return 0, fmt.Errorf("sweep: %w", err)
-	}
-	defer unlock()
-	live, err := s.mark(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("sweep: %w", err)
-	}
-	err = s.files.walk(ctx, func(key ds.Key, size int64) error {
-		if live[key] {
-			return nil
-		}
-		if err := s.files.Delete(ctx, key); err != nil {
-			return err
-		}
-		freed += uint64(size)
-		return nil
-	})
-	if err != nil {
-		return freed, fmt.Errorf("sweep: %w", err)
-	}
-	return freed, nil
-}
-
-// mark returns the keys of all blocks that recorded modules refer to. The
-// caller holds the lock exclusively.
-func (s *Store) mark(ctx context.Context) (map[ds.Key]bool, error) {
-	live := make(map[ds.Key]bool)
-	err := s.eachRoot(ctx, func(c cid.Cid, _ string) error {
-		live[keyOf(c)] = true
-		if c.Type() == cid.Raw {
-			return nil
-		}
-		b, err := s.blocks.Get(ctx, c)
-		if err != nil {
-			return fmt.Errorf("%w: block %s: %w", ErrCorrupt, c, err)
-		}
-		leaves, _, err := parseRoot(c, b.RawData())
-		for _, l := range leaves {
-			live[keyOf(l.cid)] = true
-		}
-		return err
-	})
-	return live, err
 }
 
 func keyOf(c cid.Cid) ds.Key { return dshelp.MultihashToDsKey(c.Hash()) }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -24,7 +25,15 @@ type Store struct {
 	closed atomic.Bool
 	tags   tagsRead
 	looks  looks
+	uses   uses
 }
+
+// The directories of a store: those that each has, and those made when they are
+// needed, as older stores have none.
+var (
+	dirs      = []string{"tmp", "blocks", "roots", "tags"}
+	laterDirs = []string{"pins", "users", "quarantine"}
+)
 
 // formatText is the content of the file FORMAT.
 const formatText = "wnode module store 1\n"
@@ -38,7 +47,9 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module store: %w", err)
 	}
-	s := &Store{dir: dir, files: &blockDir{dir: filepath.Join(dir, "blocks"), tmp: filepath.Join(dir, "tmp")}}
+	s := &Store{dir: dir, files: &blockDir{
+		dir: filepath.Join(dir, "blocks"), tmp: filepath.Join(dir, "tmp"), quarantine: filepath.Join(dir, "quarantine"),
+	}}
 	s.blocks = &blockstore.ValidatingBlockstore{
 		// Write through: blockDir itself looks whether a block is there, and
 		// whether it is intact.
@@ -66,7 +77,7 @@ func (s *Store) create() error {
 		return err
 	}
 	ours := map[string]bool{"FORMAT": true, "lock": true, "turn": true}
-	for _, name := range []string{"tmp", "blocks", "roots", "tags"} {
+	for _, name := range slices.Concat(dirs, laterDirs) {
 		ours[name] = true
 	}
 	entries, err := os.ReadDir(s.dir)
@@ -78,7 +89,7 @@ func (s *Store) create() error {
 			return fmt.Errorf("%w: it has no FORMAT but %q", ErrFormat, e.Name())
 		}
 	}
-	for _, name := range []string{"tmp", "blocks", "roots", "tags"} {
+	for _, name := range dirs {
 		if err := makeDir(filepath.Join(s.dir, name)); err != nil {
 			return err
 		}
@@ -95,10 +106,19 @@ func (s *Store) create() error {
 	return syncDir(filepath.Dir(s.dir))
 }
 
-// Close ends the use of s: further calls return [ErrClosed]. Calls under way
-// are not waited for. It always returns nil.
+// subdir makes one of the later directories, durably.
+func (s *Store) subdir(name string) error {
+	if err := makeDir(filepath.Join(s.dir, name)); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// Close ends the use of s: further calls return [ErrClosed], and the modules it used
+// are used no more. Calls under way are not waited for. It always returns nil.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.uses.end()
 	return nil
 }
 
@@ -107,25 +127,6 @@ func (s *Store) open() error {
 		return fmt.Errorf("module store: %w", ErrClosed)
 	}
 	return nil
-}
-
-// Added says whether the module c was added, and not removed since, at the price of
-// one look at the file system: what became of its blocks [Store.Has] and who reads
-// them find out.
-func (s *Store) Added(c cid.Cid) bool {
-	if s.open() != nil {
-		return false
-	}
-	key := c.KeyString()
-	_, ok, since := s.looks.get(key)
-	if ok {
-		return true
-	}
-	if !s.recorded(c) {
-		return false
-	}
-	s.looks.put(key, c, since)
-	return true
 }
 
 // Has says whether the module c is here with all its blocks. It looks at the

@@ -231,7 +231,7 @@ func TestRemoveKeepsShared(t *testing.T) {
 }
 
 // TestRemoveBesideDamage: while a root that may share blocks cannot be read,
-// none is removed; when it is readable or gone, Sweep removes them.
+// none is removed; when it is readable or gone, GC removes them.
 func TestRemoveBesideDamage(t *testing.T) {
 	s := openTemp(t)
 	head := pattern(1<<20, 1)
@@ -248,7 +248,7 @@ func TestRemoveBesideDamage(t *testing.T) {
 	if err := s.Remove(ctx, y); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Sweep(ctx); !errors.Is(err, ErrCorrupt) {
+	if _, err := sweep(s); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("sweep beside damage: %v", err)
 	}
 	if err := os.WriteFile(file, blocksOf(dataX)[0].data, 0o600); err != nil {
@@ -257,7 +257,7 @@ func TestRemoveBesideDamage(t *testing.T) {
 	if got, err := s.Bytes(ctx, x); err != nil || !bytes.Equal(got, dataX) {
 		t.Errorf("x lost a block: %v", err)
 	}
-	if freed, err := s.Sweep(ctx); err != nil || freed == 0 {
+	if freed, err := sweep(s); err != nil || freed == 0 {
 		t.Errorf("sweep: %d, %v", freed, err)
 	}
 	checkNoOrphans(t, s)

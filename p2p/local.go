@@ -28,8 +28,9 @@ func (l local) Resolve(name string) (cid.Cid, error) {
 	return cid.Undef, storeReason(err)
 }
 
-// Has implements engine.Modules.
-func (l local) Has(c cid.Cid) bool { return l.store.Added(c) }
+// Has implements engine.Modules. A process that is about to run the module asks: that
+// is a use of it.
+func (l local) Has(c cid.Cid) bool { return l.store.Use(c) }
 
 // Open implements engine.Modules.
 func (l local) Open(ctx context.Context, c cid.Cid, _ uint64, _ engine.NodeID) ([]byte, error) {

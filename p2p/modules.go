@@ -291,6 +291,7 @@ func (x *exchange) serveOne(s network.Stream) error {
 	case <-time.After(stallTime / 2):
 		return refuse(wire.RefusedBusy, "%d modules are being sent", maxServing)
 	}
+	x.local.store.Use(c)
 	err = x.local.store.Blocks(x.ctx, c, func(id cid.Cid, data []byte) error {
 		if err := s.SetDeadline(time.Now().Add(stallTime)); err != nil {
 			return err

@@ -161,12 +161,12 @@ func (a *app) callModule(ctx context.Context, f *callFlags, args []string, input
 		return err
 	}
 	spec.NoInput, spec.Terminal, spec.Input = true, engine.Terminal{}, input
-	n, err := a.start(ctx, wnode.Config{Offline: sel.Local()})
+	n, err := a.start(ctx, wnode.Config{Offline: offline(f.on, args[0])})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	if spec.Module, err = resolve(ctx, n, args[0], spec.Limits.Memory, !sel.Local()); err != nil {
+	if spec.Module, err = a.resolve(ctx, n, args[0], spec.Limits.Memory, f.on); err != nil {
 		return err
 	}
 	places, err := a.places(ctx, n, f.on, spec.Module.CID)

@@ -17,6 +17,7 @@ import (
 	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest/wasmfile"
 	"github.com/wnode-project/wnode/hostfuncs/abi"
+	"github.com/wnode-project/wnode/modstore"
 	"github.com/wnode-project/wnode/origin"
 	"github.com/wnode-project/wnode/placement"
 )
@@ -240,12 +241,12 @@ func (a *app) mapTasks(ctx context.Context, f *mapFlags, given func(string) bool
 		procs.begin()
 		go procs.adapt(over)
 	}
-	n, err := a.start(ctx, wnode.Config{Offline: on.Local()})
+	n, err := a.start(ctx, wnode.Config{Offline: offline(f.on, module)})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	if m.Spec.Module, err = resolve(ctx, n, module, m.Spec.Limits.Memory, !on.Local()); err != nil {
+	if m.Spec.Module, err = a.resolve(ctx, n, module, m.Spec.Limits.Memory, f.on); err != nil {
 		return err
 	}
 	if err := checkKind(ctx, n, m.Spec.Module, f.worker); err != nil {
@@ -301,6 +302,9 @@ func checkKind(ctx context.Context, n *wnode.Node, m engine.Module, worker bool)
 		return nil // the nodes know
 	}
 	b, err := n.Store.Bytes(ctx, m.CID)
+	if errors.Is(err, modstore.ErrNotFound) {
+		return nil // PEER/TAG, on that peer
+	}
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/control"
-	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/modstore"
 )
@@ -25,8 +24,12 @@ func (a *app) moduleCmd() *cobra.Command {
 		Use:   "module",
 		Short: "Look after modules",
 		Long: `Modules are known by the hash of their bytes (CID), by a unique prefix of it, and
-by tags. Without --on these commands work on your own store, which run uses;
-with --on NODE on that node's.`,
+by tags. For inspect, get and push, as for run, PEER/TAG is what the node PEER calls
+so. Without --on these commands work on your own store, which run uses; with --on
+NODE on that node's.
+
+What run, call and map of a file leave in your store, and what others left in a node's,
+goes by gc: modules without tag and pin that nothing runs and nobody used for 30 days.`,
 		Example: `  wnode module add --on kate --tag kate kate.wasm
   wnode module ls --on kate`,
 		Args: cobra.ArbitraryArgs,
@@ -37,7 +40,11 @@ with --on NODE on that node's.`,
 			return c.Help()
 		},
 	}
-	c.AddCommand(a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd())
+	c.AddCommand(
+		a.moduleAddCmd(), a.moduleLsCmd(), a.moduleInspectCmd(), a.moduleGetCmd(), a.moduleRmCmd(),
+		a.moduleTagCmd(), a.moduleUntagCmd(), a.modulePinCmd(), a.moduleUnpinCmd(), a.moduleGCCmd(),
+		a.moduleVerifyCmd(), a.modulePushCmd(),
+	)
 	return c
 }
 
@@ -46,7 +53,12 @@ func storeFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the store of `NODE` (local: your own)")
 }
 
-// readModule reads a file of at most the size of a module.
+// storesFlag is as storeFlag, for what works on several at once.
+func storesFlag(c *cobra.Command, on *string) {
+	c.Flags().StringVar(on, "on", "local", "work on the stores of the nodes `SEL`, as of run: names, all, label:K=V (local: your own)")
+}
+
+// readModule reads a file of at most the size of a module, or the module in a CAR.
 func readModule(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,6 +75,13 @@ func readModule(path string) ([]byte, error) {
 	}
 	if info.IsDir() {
 		return nil, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
+	}
+	if filepath.Ext(path) == ".car" {
+		_, b, err := modstore.ReadCAR(f)
+		if err != nil {
+			return nil, invalidf("bad_car", "%s: %w", path, err)
+		}
+		return b, nil
 	}
 	if info.Size() > modstore.MaxModule {
 		return nil, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
@@ -89,8 +108,12 @@ func (a *app) moduleAddCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add FILE",
 		Short: "Check a module and put it into a store; prints its CID",
+		Long: `Check a module and put it into a store; prints its CID. FILE is a .wasm file, or a .car
+file that get or an IPFS tool wrote: each of its blocks is verified, and the CID is
+the same.`,
 		Example: `  wnode module add hello.wasm
-  wnode module add --on kate --tag kate kate.wasm`,
+  wnode module add --on kate --tag kate kate.wasm
+  wnode module add /media/stick/hello.car`,
 		Args: exactArgs(1, "module add [--on NODE] [--tag TAG] FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if tag != "" {
@@ -130,26 +153,27 @@ func (a *app) moduleAddCmd() *cobra.Command {
 func (a *app) moduleLsCmd() *cobra.Command {
 	var on string
 	c := &cobra.Command{
-		Use: "ls", Short: "List a store", Args: exactArgs(0, "module ls [--on NODE]"),
+		Use: "ls", Short: "List a store", Args: exactArgs(0, "module ls [--on SEL]"),
 		Example: `  wnode module ls --on kate`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.each(c.Context(), on, func(ctx context.Context, _ string, cl control.Client) error {
-				ms, err := cl.Modules(ctx)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.print(ms)
-				}
-				rows := [][]string{{"CID", "SIZE", "AGE", "TAGS"}}
+			answers, err := onNodes(c.Context(), a, on, connectTime, control.Client.Modules)
+			if err != nil {
+				return err
+			}
+			header := []string{"CID", "SIZE", "AGE", "USED", "TAGS"}
+			return printAnswers(a, answers, header, func(ms []control.Module) (rows [][]string) {
 				for _, m := range ms {
-					rows = append(rows, []string{m.CID, size(m.Size), ago(m.Added), strings.Join(m.Tags, " ")})
+					marks := m.Tags
+					if m.Pinned {
+						marks = append(marks, "(pinned)")
+					}
+					rows = append(rows, []string{m.CID, size(m.Size), ago(m.Added), ago(m.Used), strings.Join(marks, " ")})
 				}
-				return a.table(rows)
+				return rows
 			})
 		},
 	}
-	storeFlag(c, &on)
+	storesFlag(c, &on)
 	return c
 }
 
@@ -158,7 +182,7 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "inspect MODULE", Short: "Describe a module: imports, exports, toolchain, hashes",
 		Example: `  wnode module inspect hello.wasm
-  wnode module inspect --on kate kate`,
+  wnode module inspect kate/hello`,
 		Args: exactArgs(1, "module inspect [--on NODE] MODULE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var i control.Inspection
@@ -179,12 +203,16 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 					i.NotRunnable = err.Error()
 				}
 			} else {
+				on, name, err := onPeer(on, args[0])
+				if err != nil {
+					return err
+				}
 				n, cl, err := a.connect(c.Context(), on)
 				if err != nil {
 					return err
 				}
 				defer n.Close()
-				if i, err = cl.Inspect(c.Context(), args[0]); err != nil {
+				if i, err = cl.Inspect(c.Context(), name); err != nil {
 					return err
 				}
 			}
@@ -220,56 +248,6 @@ func (a *app) printInspection(i control.Inspection) error {
 	return a.table(rows)
 }
 
-func (a *app) moduleGetCmd() *cobra.Command {
-	var on, out string
-	c := &cobra.Command{
-		Use: "get MODULE", Short: "Fetch a module into your store, and with -o into a file",
-		Example: `  wnode module get --on kate kate -o kate.wasm`,
-		Args:    exactArgs(1, "module get [--on NODE] MODULE [-o FILE]"),
-		RunE: func(c *cobra.Command, args []string) error {
-			n, cl, err := a.connect(c.Context(), on)
-			if err != nil {
-				return err
-			}
-			defer n.Close()
-			m, err := cl.Find(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			id, err := cid.Decode(m.CID)
-			if err != nil {
-				return fmt.Errorf("%s answered with a bad CID: %w", on, err)
-			}
-			var b []byte
-			if n.Net != nil {
-				b, err = n.Net.Open(c.Context(), id, m.Size, cl.Node)
-			} else {
-				b, err = n.Store.Bytes(c.Context(), id)
-			}
-			if err != nil {
-				return err
-			}
-			if out == "-" {
-				_, err := a.out.Write(b)
-				return err
-			}
-			if out != "" {
-				if err := os.WriteFile(out, b, 0o644); err != nil {
-					return err
-				}
-			}
-			if a.json {
-				return a.print(m)
-			}
-			_, err = fmt.Fprintln(a.out, m.CID)
-			return err
-		},
-	}
-	storeFlag(c, &on)
-	c.Flags().StringVarP(&out, "output", "o", "", "write it to `FILE` too (-: to stdout)")
-	return c
-}
-
 func (a *app) moduleRmCmd() *cobra.Command {
 	var on string
 	c := &cobra.Command{
@@ -293,40 +271,4 @@ func (a *app) moduleRmCmd() *cobra.Command {
 	}
 	storeFlag(c, &on)
 	return c
-}
-
-// isPath reports whether MODULE names a file: it begins as a path or ends as
-// source or module does. Anything else is a CID, a prefix of one, or a tag.
-func isPath(module string) bool {
-	if strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
-		return true
-	}
-	switch filepath.Ext(module) {
-	case ".wasm", ".go", ".c", ".rs", ".ts":
-		return true
-	}
-	return false
-}
-
-// resolve finds MODULE at the origin, and leaves a name that is not known here
-// to the target.
-func resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, remote bool) (engine.Module, error) {
-	if isPath(module) {
-		id, bytes, err := importFile(ctx, n, module, memory)
-		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
-	}
-	id, err := n.Store.Resolve(module)
-	switch {
-	case err == nil:
-		return engine.Module{CID: id, Name: module}, nil
-	case remote && errors.Is(err, modstore.ErrNotFound):
-		return engine.Module{Name: module}, nil
-	case errors.Is(err, modstore.ErrNotFound):
-		hint := ""
-		if info, statErr := os.Stat(module); statErr == nil && !info.IsDir() {
-			hint = fmt.Sprintf(" (there is a file of that name: ./%s)", clean(module))
-		}
-		return engine.Module{}, notFoundf("module_not_found", "no module %q in your store%s: give a path such as ./%s.wasm, or --on a node that has it", clean(module), hint, clean(module))
-	}
-	return engine.Module{}, &failure{"badarg", exitNotFound, exitNoObject, err}
 }

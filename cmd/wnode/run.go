@@ -41,13 +41,15 @@ func (a *app) runCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags] MODULE [args...]",
 		Short: "Run a module here or on a node, attached to this terminal",
-		Long: `Run a module: a .wasm file, a CID or a prefix of one, or a tag. Its input, output
-and --dir directories are this terminal's, wherever it runs. The exit code is the
-guest's, or 124 timeout, 125 wnode failed, 126 the module cannot run, 127 not
-found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
+		Long: `Run a module: a .wasm or .car file, a CID or a prefix of one, a tag, or PEER/TAG:
+what that node calls so. Its input, output and --dir directories are this
+terminal's, wherever it runs. The exit code is the guest's, or 124 timeout, 125
+wnode failed, 126 the module cannot run, 127 not found, 130 Ctrl-C, 134 trap, 137
+killed or node down.`,
 		Example: `  wnode run --on kate hello.wasm world
   echo text | wnode run --on kate --dir .::/data cat.wasm
-  wnode run --on kate --invoke say_name kate`,
+  wnode run --on kate --invoke say_name kate
+  wnode run --on alex kate/hello`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("want: wnode run [flags] MODULE [args...]")
@@ -317,7 +319,7 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 	if err != nil {
 		return nil, nil, pid, &failure{"no_such_dir", exitOwn, exitFailed, fmt.Errorf("--dir: %w", err)}
 	}
-	n, err := a.start(ctx, wnode.Config{Offline: on == "local"})
+	n, err := a.start(ctx, wnode.Config{Offline: offline(on, module)})
 	if err != nil {
 		files.Close()
 		return nil, nil, pid, err
@@ -329,7 +331,7 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 		}
 	}()
 	// The check comes first: a bad module is refused whatever the node is.
-	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, on != "local"); err != nil {
+	if spec.Module, err = a.resolve(ctx, n, module, spec.Limits.Memory, on); err != nil {
 		return nil, nil, pid, err
 	}
 	target, err := a.place(ctx, n, on, spec.Module.CID)

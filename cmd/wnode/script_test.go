@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ipfs/boxo/datastore/dshelp"
+	"github.com/ipfs/go-cid"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wnode-project/wnode/home"
@@ -56,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"waitfor":  cmdWaitFor,
 			"waitpid":  cmdWaitPID,
 			"hex":      cmdHex,
+			"flip":     cmdFlip,
 		},
 	})
 }
@@ -147,6 +150,25 @@ func cmdHex(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := hex.DecodeString(strings.Join(args[1:], ""))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+}
+
+// flip STORE CID changes one bit of a module's first block, on disk.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip STORE CID")
+	}
+	c, err := cid.Decode(args[1])
+	ts.Check(err)
+	name := strings.TrimPrefix(dshelp.MultihashToDsKey(c.Hash()).String(), "/") + ".data"
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "blocks", "*", name))
+	ts.Check(err)
+	if len(files) != 1 {
+		ts.Fatalf("flip: %s has %d files %s", args[0], len(files), name)
+	}
+	b, err := os.ReadFile(files[0])
+	ts.Check(err)
+	b[len(b)/2] ^= 4
+	ts.Check(os.WriteFile(files[0], b, 0o600))
 }
 
 // [!] waitfor TEXT COMMAND... runs the command until its output has the text, or has

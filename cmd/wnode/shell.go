@@ -70,7 +70,11 @@ func (a *app) shell(ctx context.Context, on, code string, once bool) error {
 	s := shell.New(shell.Config{
 		Engine: n.Engine, Leader: l.Leader(), Out: line.out,
 		Module: func(ctx context.Context, name string, node engine.NodeID) (engine.Module, error) {
-			return resolve(ctx, n, name, 0, node != n.Self.Node)
+			on := ""
+			if node == n.Self.Node {
+				on = "local"
+			}
+			return a.resolve(ctx, n, name, 0, on)
 		},
 	})
 	defer s.Close()
