@@ -84,9 +84,10 @@ func rustc(ctx context.Context, s source, library bool) (*compiler, error) {
 		if err != nil || !filepath.IsAbs(path) {
 			continue
 		}
+		without = path
 		sysroot, err := version(ctx, path, "--print=sysroot")
 		if err != nil {
-			return nil, err
+			continue // as rustup's says that has no toolchain
 		}
 		for _, target := range []string{"wasm32-wasip1", "wasm32-wasi"} {
 			if _, err := os.Stat(filepath.Join(sysroot, "lib", "rustlib", target, "lib")); err != nil {
@@ -106,7 +107,6 @@ func rustc(ctx context.Context, s source, library bool) (*compiler, error) {
 				inputs: func(list string) ([]string, error) { return readMake(list, s.dir) },
 			}, nil
 		}
-		without = path
 	}
 	found := "there is none"
 	if without != "" {

@@ -166,7 +166,7 @@ func (a *app) callModule(ctx context.Context, f *callFlags, args []string, input
 		return err
 	}
 	defer n.Close()
-	if spec.Module, err = resolve(ctx, n, args[0], spec.Limits.Memory, !sel.Local()); err != nil {
+	if spec.Module, err = a.resolve(ctx, n, args[0], spec.Limits.Memory, !sel.Local()); err != nil {
 		return err
 	}
 	places, err := a.places(ctx, n, f.on, spec.Module.CID)

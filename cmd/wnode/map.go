@@ -245,7 +245,7 @@ func (a *app) mapTasks(ctx context.Context, f *mapFlags, given func(string) bool
 		return err
 	}
 	defer n.Close()
-	if m.Spec.Module, err = resolve(ctx, n, module, m.Spec.Limits.Memory, !on.Local()); err != nil {
+	if m.Spec.Module, err = a.resolve(ctx, n, module, m.Spec.Limits.Memory, !on.Local()); err != nil {
 		return err
 	}
 	if err := checkKind(ctx, n, m.Spec.Module, f.worker); err != nil {

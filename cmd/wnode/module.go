@@ -15,7 +15,6 @@ import (
 
 	"github.com/wnode-project/wnode"
 	"github.com/wnode-project/wnode/control"
-	"github.com/wnode-project/wnode/engine"
 	"github.com/wnode-project/wnode/engine/guest"
 	"github.com/wnode-project/wnode/modstore"
 )
@@ -46,8 +45,13 @@ func storeFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the store of `NODE` (local: your own)")
 }
 
-// readModule reads a file of at most the size of a module.
-func readModule(path string) ([]byte, error) {
+// readModule reads what a path names: a file of at most the size of a module, or what is built
+// of source.
+func (a *app) readModule(ctx context.Context, path string) ([]byte, error) {
+	path, err := a.built(ctx, path)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		var pe *os.PathError
@@ -61,9 +65,6 @@ func readModule(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return nil, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
-	}
 	if info.Size() > modstore.MaxModule {
 		return nil, invalidf("module_too_large", "%s has %s, above the limit of %s: strip it (-ldflags=-s for Go, wasm-strip)", path, size(uint64(info.Size())), size(modstore.MaxModule))
 	}
@@ -72,8 +73,8 @@ func readModule(path string) ([]byte, error) {
 
 // importFile checks that a node can run a file, with so much memory, and puts
 // it into the node's store.
-func importFile(ctx context.Context, n *wnode.Node, path string, memory uint64) (cid.Cid, uint64, error) {
-	b, err := readModule(path)
+func (a *app) importFile(ctx context.Context, n *wnode.Node, path string, memory uint64) (cid.Cid, uint64, error) {
+	b, err := a.readModule(ctx, path)
 	if err != nil {
 		return cid.Undef, 0, err
 	}
@@ -103,7 +104,7 @@ func (a *app) moduleAddCmd() *cobra.Command {
 				return err
 			}
 			defer n.Close()
-			id, bytes, err := importFile(c.Context(), n, args[0], guest.MaxMemory)
+			id, bytes, err := a.importFile(c.Context(), n, args[0], guest.MaxMemory)
 			if err != nil {
 				return err
 			}
@@ -163,7 +164,7 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			var i control.Inspection
 			if isPath(args[0]) {
-				b, err := readModule(args[0])
+				b, err := a.readModule(c.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -293,40 +294,4 @@ func (a *app) moduleRmCmd() *cobra.Command {
 	}
 	storeFlag(c, &on)
 	return c
-}
-
-// isPath reports whether MODULE names a file: it begins as a path or ends as
-// source or module does. Anything else is a CID, a prefix of one, or a tag.
-func isPath(module string) bool {
-	if strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
-		return true
-	}
-	switch filepath.Ext(module) {
-	case ".wasm", ".go", ".c", ".rs", ".ts":
-		return true
-	}
-	return false
-}
-
-// resolve finds MODULE at the origin, and leaves a name that is not known here
-// to the target.
-func resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, remote bool) (engine.Module, error) {
-	if isPath(module) {
-		id, bytes, err := importFile(ctx, n, module, memory)
-		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
-	}
-	id, err := n.Store.Resolve(module)
-	switch {
-	case err == nil:
-		return engine.Module{CID: id, Name: module}, nil
-	case remote && errors.Is(err, modstore.ErrNotFound):
-		return engine.Module{Name: module}, nil
-	case errors.Is(err, modstore.ErrNotFound):
-		hint := ""
-		if info, statErr := os.Stat(module); statErr == nil && !info.IsDir() {
-			hint = fmt.Sprintf(" (there is a file of that name: ./%s)", clean(module))
-		}
-		return engine.Module{}, notFoundf("module_not_found", "no module %q in your store%s: give a path such as ./%s.wasm, or --on a node that has it", clean(module), hint, clean(module))
-	}
-	return engine.Module{}, &failure{"badarg", exitNotFound, exitNoObject, err}
 }

@@ -41,12 +41,14 @@ func (a *app) runCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags] MODULE [args...]",
 		Short: "Run a module here or on a node, attached to this terminal",
-		Long: `Run a module: a .wasm file, a CID or a prefix of one, or a tag. Its input, output
-and --dir directories are this terminal's, wherever it runs. The exit code is the
-guest's, or 124 timeout, 125 wnode failed, 126 the module cannot run, 127 not
+		Long: `Run a module: a .wasm file, source (a name that ends in .go, .c, .rs or .ts, or a
+directory as ./cmd/job), a CID or a prefix of one, or a tag. Source is built first, with
+the compiler that is here. Its input, output and --dir directories are this terminal's,
+wherever it runs. The exit code is the guest's, or 124 timeout, 125 wnode failed, 126 the module cannot run, 127 not
 found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 		Example: `  wnode run --on kate hello.wasm world
   echo text | wnode run --on kate --dir .::/data cat.wasm
+  wnode run --on kate ./cmd/job
   wnode run --on kate --invoke say_name kate`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -329,7 +331,7 @@ func (a *app) spawn(ctx context.Context, on string, spec *engine.Spec, dirs []or
 		}
 	}()
 	// The check comes first: a bad module is refused whatever the node is.
-	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, on != "local"); err != nil {
+	if spec.Module, err = a.resolve(ctx, n, module, spec.Limits.Memory, on != "local"); err != nil {
 		return nil, nil, pid, err
 	}
 	target, err := a.place(ctx, n, on, spec.Module.CID)

@@ -70,7 +70,7 @@ func (a *app) shell(ctx context.Context, on, code string, once bool) error {
 	s := shell.New(shell.Config{
 		Engine: n.Engine, Leader: l.Leader(), Out: line.out,
 		Module: func(ctx context.Context, name string, node engine.NodeID) (engine.Module, error) {
-			return resolve(ctx, n, name, 0, node != n.Self.Node)
+			return a.resolve(ctx, n, name, 0, node != n.Self.Node)
 		},
 	})
 	defer s.Close()

@@ -79,7 +79,7 @@ func (a *app) spawnDetached(ctx context.Context, f *runFlags, name, link, module
 		return err
 	}
 	defer n.Close()
-	if spec.Module, err = resolve(ctx, n, module, spec.Limits.Memory, true); err != nil {
+	if spec.Module, err = a.resolve(ctx, n, module, spec.Limits.Memory, true); err != nil {
 		return err
 	}
 	cl, err := a.place(ctx, n, f.on, spec.Module.CID)

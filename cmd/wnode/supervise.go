@@ -83,7 +83,7 @@ func at(file string, c *supervise.Child, err error) error {
 
 // resolveTree finds the modules of a tree, those of files beside it too, and puts them
 // into the command's store. Others are for the node to look up.
-func resolveTree(ctx context.Context, n *wnode.Node, file string, t *supervise.Tree) error {
+func (a *app) resolveTree(ctx context.Context, n *wnode.Node, file string, t *supervise.Tree) error {
 	return t.Workers(func(_ string, c *supervise.Child) error {
 		name := c.Module
 		if isPath(name) && !filepath.IsAbs(name) {
@@ -91,7 +91,7 @@ func resolveTree(ctx context.Context, n *wnode.Node, file string, t *supervise.T
 				name = "./" + name
 			}
 		}
-		m, err := resolve(ctx, n, name, c.Memory, true)
+		m, err := a.resolve(ctx, n, name, c.Memory, true)
 		if err != nil {
 			return at(file, c, err)
 		}
@@ -141,7 +141,7 @@ func (a *app) supervise(ctx context.Context, file, on string, detach bool) error
 		return err
 	}
 	defer n.Close()
-	if err := resolveTree(ctx, n, file, t); err != nil {
+	if err := a.resolveTree(ctx, n, file, t); err != nil {
 		return err
 	}
 	cl, err := a.treeNode(ctx, n, on)

@@ -52,7 +52,7 @@ func (a *app) superviseCheckCmd() *cobra.Command {
 				return err
 			}
 			defer n.Close()
-			if err := resolveTree(c.Context(), n, args[0], t); err != nil {
+			if err := a.resolveTree(c.Context(), n, args[0], t); err != nil {
 				return err
 			}
 			all := []planned{}
@@ -85,7 +85,7 @@ func (a *app) superviseDry(ctx context.Context, file, on string) error {
 		return err
 	}
 	defer n.Close()
-	if err := resolveTree(ctx, n, file, t); err != nil {
+	if err := a.resolveTree(ctx, n, file, t); err != nil {
 		return err
 	}
 	cl, err := a.treeNode(ctx, n, on)
