@@ -13,6 +13,7 @@
 //	  nodes/NAME/log       what it says when started in the background
 //	  cli/modules          the module store of commands
 //	  cli/cache            the compiled modules of commands
+//	  cli/build            what commands built of source
 //	run directory          $WNODE_HOME/run if WNODE_HOME is set, else
 //	                       $XDG_RUNTIME_DIR/wnode, else a 0700 directory of the user
 //	  NAME                 announces a running node; locked by it while it lives

@@ -176,6 +176,9 @@ func (h *Home) CLI() (modules, cache string) {
 	return filepath.Join(h.Dir, "cli", "modules"), filepath.Join(h.Dir, "cli", "cache")
 }
 
+// Builds returns the directory for what commands build of source.
+func (h *Home) Builds() string { return filepath.Join(h.Dir, "cli", "build") }
+
 // WriteFile replaces a file, mode 0600, so that after a crash it has its old
 // content or all of the new.
 func WriteFile(path string, data []byte) error {

@@ -186,6 +186,7 @@ func (a *app) callModule(ctx context.Context, f *callFlags, args []string, input
 		r, err := otp.Apply(p, at.Node, &s, wait)
 		return r.Data, err
 	})
+	l.Flush(ctx) // what the code printed came before its result
 	return a.printOutcomes(ctx, outcomes, sel.Every() || len(places) > 1)
 }
 

@@ -58,8 +58,13 @@ func storesFlag(c *cobra.Command, on *string) {
 	c.Flags().StringVar(on, "on", "local", "work on the stores of the nodes `SEL`, as of run: names, all, label:K=V (local: your own)")
 }
 
-// readModule reads a file of at most the size of a module, or the module in a CAR.
-func readModule(path string) ([]byte, error) {
+// readModule reads what a path names: a file of at most the size of a module, the module
+// in a CAR, or what is built of source.
+func (a *app) readModule(ctx context.Context, path string) ([]byte, error) {
+	path, err := a.built(ctx, path)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		var pe *os.PathError
@@ -72,9 +77,6 @@ func readModule(path string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if info.IsDir() {
-		return nil, invalidf("is_a_directory", "%s is a directory: want a .wasm file", path)
 	}
 	if filepath.Ext(path) == ".car" {
 		_, b, err := modstore.ReadCAR(f)
@@ -91,8 +93,8 @@ func readModule(path string) ([]byte, error) {
 
 // importFile checks that a node can run a file, with so much memory, and puts
 // it into the node's store.
-func importFile(ctx context.Context, n *wnode.Node, path string, memory uint64) (cid.Cid, uint64, error) {
-	b, err := readModule(path)
+func (a *app) importFile(ctx context.Context, n *wnode.Node, path string, memory uint64) (cid.Cid, uint64, error) {
+	b, err := a.readModule(ctx, path)
 	if err != nil {
 		return cid.Undef, 0, err
 	}
@@ -126,7 +128,7 @@ the same.`,
 				return err
 			}
 			defer n.Close()
-			id, bytes, err := importFile(c.Context(), n, args[0], guest.MaxMemory)
+			id, bytes, err := a.importFile(c.Context(), n, args[0], guest.MaxMemory)
 			if err != nil {
 				return err
 			}
@@ -187,7 +189,7 @@ func (a *app) moduleInspectCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			var i control.Inspection
 			if isPath(args[0]) {
-				b, err := readModule(args[0])
+				b, err := a.readModule(c.Context(), args[0])
 				if err != nil {
 					return err
 				}

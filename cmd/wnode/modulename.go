@@ -19,7 +19,7 @@ import (
 // isPath reports whether MODULE names a file: it begins as a path or ends as
 // source or module does. Anything else is a CID, a prefix of one, or a tag.
 func isPath(module string) bool {
-	if strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
+	if module == "." || module == ".." || strings.HasPrefix(module, "./") || strings.HasPrefix(module, "../") || filepath.IsAbs(module) {
 		return true
 	}
 	switch filepath.Ext(module) {
@@ -61,8 +61,8 @@ func offline(on, module string) bool {
 // that is not known here to the target: on, "local" or not.
 func (a *app) resolve(ctx context.Context, n *wnode.Node, module string, memory uint64, on string) (engine.Module, error) {
 	if isPath(module) {
-		id, bytes, err := importFile(ctx, n, module, memory)
-		return engine.Module{CID: id, Size: bytes, Name: filepath.Base(module)}, err
+		id, bytes, err := a.importFile(ctx, n, module, memory)
+		return engine.Module{CID: id, Size: bytes, Name: moduleName(module)}, err
 	}
 	if peer, name, ok := ofPeer(module); ok {
 		return a.resolveAt(ctx, n, peer, name, on)
@@ -116,7 +116,7 @@ func findAt(ctx context.Context, cl control.Client, name string) (m control.Modu
 
 // fileHint tells of a file that has the name of no module.
 func fileHint(name string) string {
-	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+	if _, err := os.Stat(name); err == nil {
 		return fmt.Sprintf(" (there is a file of that name: ./%s)", clean(name))
 	}
 	return ""

@@ -41,13 +41,15 @@ func (a *app) runCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags] MODULE [args...]",
 		Short: "Run a module here or on a node, attached to this terminal",
-		Long: `Run a module: a .wasm or .car file, a CID or a prefix of one, a tag, or PEER/TAG:
-what that node calls so. Its input, output and --dir directories are this
-terminal's, wherever it runs. The exit code is the guest's, or 124 timeout, 125
-wnode failed, 126 the module cannot run, 127 not found, 130 Ctrl-C, 134 trap, 137
-killed or node down.`,
+		Long: `Run a module: a .wasm or .car file, source (a name that ends in .go, .c, .rs or
+.ts, or a directory as ./cmd/job), a CID or a prefix of one, a tag, or PEER/TAG:
+what that node calls so. Source is built first, with the compiler that is here. Its
+input, output and --dir directories are this terminal's, wherever it runs. The exit
+code is the guest's, or 124 timeout, 125 wnode failed, 126 the module cannot run,
+127 not found, 130 Ctrl-C, 134 trap, 137 killed or node down.`,
 		Example: `  wnode run --on kate hello.wasm world
   echo text | wnode run --on kate --dir .::/data cat.wasm
+  wnode run --on kate ./cmd/job
   wnode run --on kate --invoke say_name kate
   wnode run --on alex kate/hello`,
 		Args: func(c *cobra.Command, args []string) error {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/ipfs/go-cid"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/wnode-project/wnode/build"
 	"github.com/wnode-project/wnode/home"
 )
 
@@ -28,13 +31,23 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache := goCache(t)
+	command, err := exec.LookPath("wnode")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "../../tests/script",
+		Dir:       "../../tests/script",
+		Condition: condition,
 		Setup: func(e *testscript.Env) error {
 			dir := filepath.Join(e.WorkDir, "home")
 			e.Setenv("WNODE_HOME", dir)
 			e.Setenv("EXAMPLES", examples)
+			e.Setenv("WNODE", command) // for scripts that change PATH
+			e.Setenv("SDK", filepath.Join(examples, "..", "sdk"))
 			e.Setenv("TMPDIR", e.WorkDir)
+			// Scripts have no HOME, where it would be.
+			e.Setenv("GOCACHE", cache)
 			// Nodes started with up -d outlive their script, by a failure.
 			e.Defer(func() {
 				dirs, _ := filepath.Glob(filepath.Join(e.WorkDir, "home*"))
@@ -61,6 +74,51 @@ func TestScripts(t *testing.T) {
 			"flip":     cmdFlip,
 		},
 	})
+}
+
+// goCache returns where Go keeps what it compiled.
+func goCache(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// condition is [builds:c], [builds:rust] and [builds:assemblyscript]: the toolchain is here.
+func condition(cond string) (bool, error) {
+	dir, err := os.MkdirTemp("", "wnode-condition")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	var name, text string
+	switch cond {
+	case "builds:c":
+		name, text = "main.c", "#include <stdio.h>\nint main(void) { puts(\"\"); return 0; }\n"
+	case "builds:rust":
+		name, text = "main.rs", "fn main() {}\n"
+	case "builds:assemblyscript":
+		name = "main.ts"
+		modules, err := filepath.Abs("../../sdk/assemblyscript/node_modules")
+		if err != nil {
+			return false, err
+		}
+		if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+			return false, err
+		}
+	default:
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		return false, err
+	}
+	_, err = build.Build(context.Background(), filepath.Join(dir, name), build.Options{Dir: filepath.Join(dir, "cache")})
+	if errors.Is(err, build.ErrNoToolchain) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // code N COMMAND... runs a command that must end with an exit code.
