@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,6 +133,18 @@ func TestAnotherUser(t *testing.T) {
 	if err := kate.RemoveModule(ctx, "yes"); !errors.Is(err, notAllowed) {
 		t.Errorf("rm: %v", err)
 	}
+	if err := kate.UntagModule(ctx, "yes"); !errors.Is(err, notAllowed) {
+		t.Errorf("untag: %v", err)
+	}
+	if _, err := kate.UnpinModule(ctx, "yes"); !errors.Is(err, notAllowed) {
+		t.Errorf("unpin: %v", err)
+	}
+	if _, err := kate.CollectModules(ctx, 0, true); !errors.Is(err, notAllowed) {
+		t.Errorf("gc: %v", err)
+	}
+	if _, err := kate.VerifyModules(ctx, nil); !errors.Is(err, notAllowed) {
+		t.Errorf("verify: %v", err)
+	}
 	ps, err := kate.Processes(ctx)
 	if err != nil || len(ps) != 1 || ps[0].Module != "yes" || ps[0].State != "running" {
 		t.Errorf("ps: %+v, %v", ps, err)
@@ -166,6 +179,70 @@ func (w firstWrite) Write(b []byte) (int, error) {
 		close(w.c)
 	}
 	return len(b), nil
+}
+
+// What runs is safe from a gc that takes all it may, and what begins to run meanwhile
+// starts: its module is kept, or comes again.
+func TestGCBesideSpawns(t *testing.T) {
+	h := newHome(t)
+	node := start(t, wnode.Config{Home: h, Name: "kate", Listen: loopback})
+	n := start(t, wnode.Config{Home: h})
+	kate := on(t, n, "kate")
+	ctx := t.Context()
+	add := func(b []byte) engine.Module {
+		c, size, err := n.Store.Add(ctx, bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine.Module{CID: c, Size: size, Name: c.String()}
+	}
+	hello, yes := add(examples.Hello), add(examples.Yes)
+	began := make(chan struct{})
+	forever := origin.New(n.Engine, origin.Config{Stdout: firstWrite{began}, Stderr: os.Stderr})
+	defer forever.Close()
+	pid := forever.Spawn(kate.Node, &engine.Spec{Module: yes, Args: []string{"1000000000000"}})
+	<-began
+
+	stop, removed := make(chan struct{}), 0
+	var collector sync.WaitGroup
+	end := sync.OnceFunc(func() { close(stop); collector.Wait() })
+	defer end()
+	collector.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r, err := kate.CollectModules(ctx, 0, false)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			removed += r.Modules
+			if !node.Store.Has(ctx, yes.CID) {
+				t.Error("gc took a module that runs")
+			}
+		}
+	})
+	for i := range 30 {
+		var out bytes.Buffer
+		l := origin.New(n.Engine, origin.Config{Stdout: &out, Stderr: os.Stderr})
+		l.Spawn(kate.Node, &engine.Spec{Module: hello, Args: []string{"you"}})
+		exit, err := l.Wait(ctx)
+		l.Close()
+		if err != nil || exit.Reason.Word != engine.Normal || out.String() != "hello from wnode, you\n" {
+			t.Fatalf("run %d: %+v, %v, %q", i, exit.Reason, err, out.String())
+		}
+	}
+	end()
+	t.Logf("gc removed the module that came and went %d times", removed)
+	if err := kate.Kill(ctx, pid, "enough"); err != nil {
+		t.Error(err)
+	}
+	if r, err := kate.CollectModules(ctx, 0, false); err != nil || r.Kept != 0 || node.Store.Has(ctx, yes.CID) {
+		t.Errorf("when nothing runs any more: %+v, %v", r, err)
+	}
 }
 
 // A module that cannot run is not kept by a node that is asked to add it.

@@ -29,27 +29,22 @@ func moduleOf(e modstore.Entry) Module {
 }
 
 // find decodes a request that names a module, and finds it in the store.
-func (s *Server) find(ctx context.Context, body []byte) (req moduleRequest, m Module, c cid.Cid, err error) {
+func (s *Server) find(body []byte) (req moduleRequest, m Module, c cid.Cid, err error) {
 	if err = json.Unmarshal(body, &req); err != nil {
 		return
 	}
 	if c, err = s.Modules.Resolve(req.Name); err != nil {
 		return
 	}
-	list, err := s.Store.List(ctx)
+	e, err := s.Store.Entry(c)
 	if err != nil {
-		return
+		return req, m, c, storeReason(err)
 	}
-	i := slices.IndexFunc(list, func(e modstore.Entry) bool { return e.CID.Equals(c) })
-	if i < 0 {
-		err = engine.Reasonf(engine.ModuleNotFound, "%s is not here", c)
-		return
-	}
-	return req, moduleOf(list[i]), c, nil
+	return req, moduleOf(e), c, nil
 }
 
-func (s *Server) moduleGet(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
-	_, m, _, err := s.find(ctx, body)
+func (s *Server) moduleGet(_ context.Context, _ engine.Caller, body []byte) ([]byte, error) {
+	_, m, _, err := s.find(body)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +52,7 @@ func (s *Server) moduleGet(ctx context.Context, _ engine.Caller, body []byte) ([
 }
 
 func (s *Server) moduleInspect(ctx context.Context, _ engine.Caller, body []byte) ([]byte, error) {
-	_, m, c, err := s.find(ctx, body)
+	_, m, c, err := s.find(body)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +109,7 @@ func (s *Server) moduleRm(ctx context.Context, from engine.Caller, body []byte) 
 	if err := s.owned(from, "remove modules"); err != nil {
 		return nil, err
 	}
-	req, m, c, err := s.find(ctx, body)
+	req, m, c, err := s.find(body)
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -258,16 +256,7 @@ func (b *blockDir) store(ctx context.Context, puts []placement) error {
 	}
 	// Also for blocks that were there: whoever renamed them in may have died
 	// before it synced the directory.
-	errs = make([]error, len(shards))
-	for i, shard := range slices.Collect(maps.Keys(shards)) {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = syncDir(shard)
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return syncDirs(shards)
 }
 
 // setAside gives a damaged file a second name, in quarantine, which it returns: so

@@ -3,8 +3,11 @@ package modstore
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 )
 
 // syncDir makes the names in a directory durable.
@@ -15,6 +18,22 @@ func syncDir(dir string) error {
 	}
 	err = d.Sync()
 	return errors.Join(err, d.Close())
+}
+
+// syncDirs makes the names in several directories durable, some at a time.
+func syncDirs(dirs map[string]bool) error {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallelSyncs)
+	errs := make([]error, len(dirs))
+	for i, dir := range slices.Collect(maps.Keys(dirs)) {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = syncDir(dir)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // syncFile makes the content of a file durable.

@@ -26,7 +26,7 @@ var (
 	// ErrIncomplete: [Import.Commit] before the last block.
 	ErrIncomplete = errors.New("import incomplete")
 	// ErrPinned: a pinned module is not removed; unpin it first.
-	ErrPinned = errors.New("pinned")
+	ErrPinned = errors.New("pinned: unpin it first")
 	// ErrBadName: a tag outside the allowed form.
 	ErrBadName = errors.New("invalid tag name")
 	// ErrFormat: the directory is no module store, or one of another version.

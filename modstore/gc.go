@@ -144,12 +144,7 @@ func (s *Store) removeRecords(gone []Entry) error {
 		}
 		shards[filepath.Dir(path)] = true
 	}
-	for shard := range shards {
-		if err := syncDir(shard); err != nil {
-			return err
-		}
-	}
-	return nil
+	return syncDirs(shards)
 }
 
 // mark returns the keys of all blocks that the modules refer to. The caller holds

@@ -205,7 +205,8 @@ func TestPins(t *testing.T) {
 	if err := errors.Join(s.Unpin(c), s.Remove(ctx, c)); err != nil {
 		t.Error(err)
 	}
-	for name, err := range map[string]error{"pin": s.Pin(c), "unpin": s.Unpin(c)} {
+	_, entryErr := s.Entry(c)
+	for name, err := range map[string]error{"pin": s.Pin(c), "unpin": s.Unpin(c), "entry": entryErr} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s of what is not here: %v", name, err)
 		}

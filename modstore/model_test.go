@@ -6,6 +6,7 @@ import (
 	"flag"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -208,6 +209,9 @@ func TestModel(t *testing.T) {
 					}
 					if e.Pinned != pins[i] {
 						rt.Fatalf("pinned: %v", e)
+					}
+					if one, err := s.Entry(e.CID); err != nil || !reflect.DeepEqual(one, e) {
+						rt.Fatalf("%v alone is %v, %v", e, one, err)
 					}
 					for _, name := range e.Tags {
 						if tags[name] != i {

@@ -161,6 +161,37 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return list, damage
 }
 
+// Entry returns what List does of the module c, without reading the records of
+// others. [ErrNotFound] when it is not here, [ErrCorrupt] when its record or a tag
+// cannot be read.
+func (s *Store) Entry(c cid.Cid) (Entry, error) {
+	if err := s.open(); err != nil {
+		return Entry{}, err
+	}
+	if checkCID(c) != nil {
+		return Entry{}, notHere(c)
+	}
+	r, err := readRecord(s.recordPath(c))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, notHere(c)
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	tags, err := s.Tags()
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{CID: c, Size: r.Size, Pinned: s.pinned(c), Added: r.Added, Used: r.used}
+	for name, of := range tags {
+		if of.Equals(c) {
+			e.Tags = append(e.Tags, name)
+		}
+	}
+	slices.Sort(e.Tags)
+	return e, nil
+}
+
 // Remove removes the module c and its tags. Blocks that other modules have too
 // stay. It waits until nobody adds. [ErrNotFound] when c is not here, [ErrPinned]
 // when it is pinned. After another error, or a crash, c may be here or not; it is not here in part.
