@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/creack/pty"
 	"golang.org/x/term"
 )
 
@@ -117,16 +118,22 @@ func TestShellOnATerminal(t *testing.T) {
 func TestShellIsTerminated(t *testing.T) {
 	h := newHost(t)
 	h.up("kate")
+	fresh, tty, err := pty.Open()
+	if err != nil {
+		t.Skipf("no terminal to be had: %v", err)
+	}
+	defer fresh.Close()
+	defer tty.Close()
+	plain, err := term.GetState(int(fresh.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, typed := range []string{"", "receive(timeout=600)\r"} {
 		x := onTerminal(t, h.command("shell"))
 		x.expect(">>> ")
 		if typed != "" {
 			x.typed(typed)
 			x.expect("receive(timeout=600)\r\n")
-		}
-		before, err := term.GetState(int(x.tty.Fd()))
-		if err != nil {
-			t.Fatal(err)
 		}
 		if err := x.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -135,8 +142,8 @@ func TestShellIsTerminated(t *testing.T) {
 			t.Errorf("exit %d", code)
 		}
 		after, err := term.GetState(int(x.tty.Fd()))
-		if raw := typed == ""; err != nil || raw == reflect.DeepEqual(before, after) {
-			t.Errorf("the terminal was raw: %v; is it as it was then: %v, %v", raw, !raw, err)
+		if err != nil || !reflect.DeepEqual(plain, after) {
+			t.Errorf("behind %q the terminal is not as it was: %v", typed, err)
 		}
 	}
 }
