@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,7 +127,7 @@ func (c *chaos) round(t *testing.T, r *rand.Rand, m mapOf, did map[string]int) {
 	}
 	slices.Sort(when)
 	var cmd *exec.Cmd
-	var said bytes.Buffer
+	var said words
 	ended := make(chan error, 1)
 	start := func() {
 		cmd = c.h.command(append([]string{"map", "--on", "n0,n1,n2", "--retries", "1000", "--joblog", log, "--resume"}, m.args...)...)
@@ -206,6 +207,24 @@ func (c *chaos) round(t *testing.T, r *rand.Rand, m mapOf, did map[string]int) {
 	if n := len(logged(t, log)); n != c.tasks {
 		t.Errorf("%d tasks in the log", n)
 	}
+}
+
+// words is what a command says, which may be looked at meanwhile.
+type words struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *words) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // killProcesses ends up to n more than one process of a node.
